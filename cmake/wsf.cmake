@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# How this tree is built: one library a folder, the folder's .cc files, named wsf_<folder>.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
+pkg_check_modules(ABSL REQUIRED absl_strings absl_str_format absl_status absl_statusor absl_time
+                  absl_flat_hash_map absl_synchronization)
+
+# By name and with what they need, so that the linker takes .a for a static program, else .so.
+add_library(wsf_absl INTERFACE)
+target_link_libraries(wsf_absl INTERFACE ${ABSL_STATIC_LIBRARIES})
+
+add_library(wsf_options INTERFACE)
+target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -Wno-mismatched-new-delete -include utility -ffunction-sections
+                                             -fdata-sections)
+target_link_options(wsf_options INTERFACE -Wl,--gc-sections)
+target_include_directories(wsf_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/proto)
+# Boost 1.74: no std::result_of, header-only Boost.System; g++ 12 needs <utility> before awaitable.hpp.
+target_compile_definitions(
+  wsf_options INTERFACE BOOST_ERROR_CODE_HEADER_ONLY BOOST_ASIO_NO_DEPRECATED
+                        BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
+
+# wsf_library(folder [DEPS target...]): the library wsf_<folder with _> from the folder's sources.
+function(wsf_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
+  string(REPLACE "/" "_" name wsf_${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC wsf_options ${arg_DEPS})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE wsf_options ${arg_DEPS})
+  endif()
+endfunction()

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/reason.h"
+
+namespace wsf::http {
+
+/// An answer of the platform in the server's place: a row of table 7.1.
+struct Refusal {
+  int http_status = 500;
+  int code = 0;  ///< function status code; 0 where the table has none (H01, H23, H28, H29)
+  std::string reason;
+  std::string message;          ///< one sentence for the client: what is wrong and what to do
+  int retry_after_seconds = 0;  ///< 0 = no Retry-After
+};
+
+/// The rows whose text does not depend on anything.
+Refusal NotAnUpgrade();                               // H01
+Refusal UnknownFunction();                            // H02
+Refusal HeadTooLarge();                               // H23
+Refusal BadRequest(int http_status, std::string_view what);  // H29
+Refusal WaitingQueueFull();                           // H30
+Refusal ServerBroken(std::string_view what);          // H19
+Refusal ServerExited();                               // H20
+Refusal HandshakeTimedOut();                          // H22
+Refusal InstanceLost();                               // H26
+Refusal NoOperator();                                 // H32
+Refusal GatewayDraining();                            // H31
+Refusal WaitedTooLong();                              // H15
+
+/// The whole HTTP answer: JSON body of behaviour.md 4.1, the X-Wsf-* headers, `Connection: close`.
+/// `request_id` may be empty.
+std::string RefusalAnswer(const Refusal& refusal, std::string_view request_id);
+
+/// The standard phrase of an HTTP status ("Not Found").
+std::string_view StatusPhrase(int http_status);
+
+}  // namespace wsf::http

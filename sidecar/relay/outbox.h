@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace wsf::relay {
+
+/// The way out to one socket: what the kernel does not take at once is kept, in order, and the
+/// caller stops reading the other side until it is gone (I8). Holds memory only while blocked.
+///
+/// Threading: not synchronized; confined to the session's thread.
+class Outbox {
+ public:
+  /// `descriptor` must outlive the outbox and be a connected TCP socket.
+  explicit Outbox(int descriptor) : descriptor_(descriptor) {}
+
+  /// Sends or queues `bytes`. Returns whether the socket took any. After a send error everything
+  /// is dropped silently: what the peer sent before it went away is still to be read, and its end
+  /// shows there (E12, E29).
+  bool Send(std::string_view bytes);
+
+  /// Sends what is queued, as far as the socket takes it. Returns whether it took any.
+  bool Flush();
+
+  /// Whether bytes wait for the socket to become writable.
+  bool blocked() const { return !queued_.empty(); }
+
+  /// Drops what is queued and takes nothing more.
+  void Break();
+
+ private:
+  std::size_t SendNow(std::string_view bytes);
+
+  int descriptor_;
+  bool broken_ = false;
+  std::string queued_;
+};
+
+}  // namespace wsf::relay

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace wsf::session {
+
+/// What the platform does to the client when a timeout ends its session (A7).
+enum class TimeoutAction { kClose, kAbort };
+
+/// What an empty Close frame (1005) counts as (A3).
+enum class EmptyClose { kFailure, kSuccess };
+
+/// The values of one session, read once when its handshake arrives (A25). Defaults are those of
+/// behaviour.md section 8; 0 switches a limit or the idle clock off.
+struct Settings {
+  std::chrono::seconds idle_timeout{15};
+  std::chrono::seconds execution_timeout{7200};
+  std::chrono::seconds handshake_timeout{30};
+  std::chrono::seconds close_timeout{10};
+  std::uint64_t max_message_bytes = 262144;
+  std::uint32_t instance_concurrency = 1;
+  EmptyClose empty_close = EmptyClose::kFailure;
+  TimeoutAction on_idle = TimeoutAction::kClose;
+  TimeoutAction on_execution = TimeoutAction::kAbort;
+};
+
+/// Decodes X-Wsf-Settings: base64 of a SessionSettings. An empty text gives the defaults.
+absl::StatusOr<Settings> DecodeSettings(std::string_view base64);
+
+}  // namespace wsf::session

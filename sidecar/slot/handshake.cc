@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sidecar/slot/handshake.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "common/http/body_end.h"
+#include "common/http/refusal.h"
+#include "common/net/head_reader.h"
+
+namespace wsf::slot {
+namespace {
+
+constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
+// A server that exits closes its connection before its port: ask again after this (contracts.md).
+constexpr auto kExitGrace = std::chrono::milliseconds(50);
+
+bool MayBeHttp(std::string_view bytes) {
+  constexpr std::string_view kStart = "HTTP/";
+  const std::size_t n = std::min(bytes.size(), kStart.size());
+  return bytes.substr(0, n) == kStart.substr(0, n);
+}
+
+// What the server may not say in the platform's name, and what the platform adds (A18).
+void Finish(http::AnswerHead* answer, std::string_view request_id) {
+  answer->fields.RemoveIf(
+      [](const http::Field& field) { return http::IsPlatformField(field.name); });
+  if (!request_id.empty()) answer->fields.Add("X-Wsf-Request-Id", request_id);
+}
+
+HandshakeResult Ended(int code, Reason reason, Party closed_by, int http_status) {
+  HandshakeResult result;
+  result.status_code = code;
+  result.reason = reason;
+  result.closed_by = closed_by;
+  result.http_status = http_status;
+  return result;
+}
+
+}  // namespace
+
+Handshake::Handshake(Socket& client, Socket& server, http::RequestHead head)
+    : client_(client),
+      server_(server),
+      head_(std::move(head)),
+      offer_(http::OfferOf(head_)),
+      request_id_(head_.fields.Find("X-Wsf-Request-Id").value_or("")),
+      timer_(client.get_executor()) {}
+
+net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint server_address,
+                                               std::chrono::milliseconds time_left,
+                                               ListenProbe* probe) {
+  probe_ = probe;
+  server_port_.addresses.push_back(server_address.address());
+  server_port_.port = server_address.port();
+  timer_.expires_after(time_left);
+  timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
+    if (!error && !alive.expired()) Stop(Stopped::kTimedOut);
+  });
+  net::error_code error;
+  co_await server_.async_connect(server_address, net::Await(error));
+  if (error && stopped_ == Stopped::kNo) {
+    HandshakeResult refused;
+    refused.kind = HandshakeResult::Kind::kNotStarted;
+    co_return refused;
+  }
+  if (!error) {
+    server_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+    WatchClient();
+    head_.fields.Remove("X-Wsf-Claim");
+    head_.fields.Remove("X-Wsf-Settings");
+    const std::string text = http::Write(head_);
+    co_await boost::asio::async_write(server_, boost::asio::buffer(text), net::Await(error));
+  }
+  HandshakeResult result = co_await PassAnswer();
+  timer_.cancel();
+  client_.cancel(error);
+  co_return result;
+}
+
+void Handshake::Stop(Stopped why) {
+  if (stopped_ != Stopped::kNo) return;
+  stopped_ = why;
+  net::error_code ignored;
+  server_.close(ignored);
+}
+
+void Handshake::WatchClient() {
+  client_.async_wait(Socket::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](
+                                            const net::error_code& error) {
+    if (!error && !alive.expired()) Stop(Stopped::kClientLeft);
+  });
+}
+
+std::optional<HandshakeResult> Handshake::WhyStopped() const {
+  switch (stopped_) {
+    case Stopped::kNo: return std::nullopt;
+    case Stopped::kClientLeft: return Ended(499, Reason::kRequestCanceled, Party::kClient, 0);
+    case Stopped::kTimedOut: return Ended(433, Reason::kHandshakeTimeout, Party::kPlatform, 504);
+    case Stopped::kCancelled: return Ended(499, Reason::kRequestCanceled, Party::kPlatform, 503);
+  }
+  return std::nullopt;
+}
+
+net::awaitable<std::string> Handshake::ReadAnswerHead() {
+  net::error_code error;
+  std::array<char, 4096> part;
+  while (true) {
+    if (const auto size = http::HeadSize(pending_)) {
+      std::string head = pending_.substr(0, *size);
+      pending_.erase(0, *size);
+      co_return head;
+    }
+    if (!MayBeHttp(pending_) || pending_.size() > kMaxAnswerHeadBytes) co_return "";
+    const std::size_t n =
+        co_await server_.async_read_some(boost::asio::buffer(part), net::Await(error));
+    if (error) co_return "";
+    pending_.append(part.data(), n);
+  }
+}
+
+net::awaitable<HandshakeResult> Handshake::PassAnswer() {
+  while (true) {
+    std::string raw = co_await ReadAnswerHead();
+    if (raw.empty()) {
+      HandshakeResult broken = co_await Broken("it closed the connection or does not speak HTTP");
+      co_return broken;
+    }
+    absl::StatusOr<http::AnswerHead> answer = http::ParseAnswerHead(raw);
+    if (!answer.ok()) {
+      HandshakeResult broken = co_await Broken(std::string(answer.status().message()));
+      co_return broken;
+    }
+    if (answer->status == 101) {
+      const absl::Status valid = http::CheckSwitchingProtocols(*answer, offer_);
+      if (!valid.ok()) {
+        HandshakeResult broken = co_await Broken(std::string(valid.message()));
+        co_return broken;
+      }
+      HandshakeResult result;
+      result.kind = HandshakeResult::Kind::kEstablished;
+      result.http_status = 101;
+      result.answer = *std::move(answer);
+      result.early = std::move(pending_);
+      Finish(&result.answer, request_id_);
+      co_await SendToClient(http::Write(result.answer));
+      co_return result;
+    }
+    if (answer->status >= 200) {
+      HandshakeResult refused = co_await PassRefusal(std::move(raw), *std::move(answer));
+      co_return refused;
+    }
+    Finish(&*answer, "");  // 100, 102, 103: passed on, the waiting goes on (H17)
+    co_await SendToClient(http::Write(*answer));
+  }
+}
+
+net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
+                                                       http::AnswerHead answer) {
+  const int status = answer.status;
+  http::BodyEnd end;
+  end.Take(raw_head);
+  http::DropHopByHop(&answer.fields);
+  Finish(&answer, request_id_);
+  answer.fields.Add("Connection", "close");
+  bool sent = co_await SendToClient(http::Write(answer));
+  std::array<char, 16384> part;
+  net::error_code error;
+  std::string bytes = std::move(pending_);
+  while (sent && !error) {
+    bytes.resize(end.Take(bytes));
+    if (!bytes.empty()) sent = co_await SendToClient(std::move(bytes));
+    if (end.done()) break;
+    const std::size_t n =
+        co_await server_.async_read_some(boost::asio::buffer(part), net::Await(error));
+    bytes.assign(part.data(), n);
+  }
+  if (auto stopped = WhyStopped()) co_return *stopped;
+  if (status >= 500) co_return Ended(443, Reason::kUserCodeError, Party::kServer, status);
+  co_return Ended(200, Reason::kHandshakeRejected, Party::kServer, status);
+}
+
+net::awaitable<bool> Handshake::SendToClient(std::string text) {
+  net::error_code error;
+  co_await boost::asio::async_write(client_, boost::asio::buffer(text), net::Await(error));
+  co_return !error;
+}
+
+net::awaitable<HandshakeResult> Handshake::Refuse(http::Refusal refusal, Reason reason,
+                                                  Party closed_by) {
+  co_await SendToClient(http::RefusalAnswer(refusal, request_id_));
+  co_return Ended(refusal.code, reason, closed_by, refusal.http_status);
+}
+
+net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
+  if (auto stopped = WhyStopped()) {
+    http::Refusal refusal = http::HandshakeTimedOut();
+    if (stopped_ == Stopped::kCancelled) refusal = http::GatewayDraining();
+    if (stopped_ != Stopped::kClientLeft) {
+      co_await SendToClient(http::RefusalAnswer(refusal, request_id_));
+    }
+    co_return *stopped;
+  }
+  bool listens = probe_->Find(server_port_) >= 0;
+  if (listens) {
+    boost::asio::steady_timer grace(client_.get_executor(), kExitGrace);
+    net::error_code ignored;
+    co_await grace.async_wait(net::Await(ignored));
+    listens = probe_->Find(server_port_) >= 0;
+  }
+  HandshakeResult result;
+  if (listens) {
+    result = co_await Refuse(http::ServerBroken(what), Reason::kUserCodeError, Party::kServer);
+  } else {
+    result = co_await Refuse(http::ServerExited(), Reason::kUserProcessExited, Party::kServer);
+  }
+  co_return result;
+}
+
+}  // namespace wsf::slot

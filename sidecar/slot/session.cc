@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sidecar/slot/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/text.h"
+#include "common/net/head_reader.h"
+#include "common/record/record.h"
+#include "sidecar/slot/answers.h"
+
+namespace wsf::slot {
+namespace {
+
+using report::Totals;
+using std::chrono::milliseconds;
+
+// As in handshake.cc: a server that exits closes its connection before its port.
+constexpr auto kExitGrace = milliseconds(50);
+
+std::int64_t MillisBetween(TimePoint from, TimePoint to) {
+  return std::chrono::duration_cast<milliseconds>(to - from).count();
+}
+
+std::string_view HandshakeName(relay::CloseHandshake handshake) {
+  switch (handshake) {
+    case relay::CloseHandshake::kNone: return "none";
+    case relay::CloseHandshake::kComplete: return "complete";
+    case relay::CloseHandshake::kTimeout: return "timeout";
+  }
+  return "";
+}
+
+void SetTraffic(const websocket::Counts& counts, v1::Traffic* traffic) {
+  traffic->set_messages(counts.messages);
+  traffic->set_bytes(counts.bytes);
+  traffic->set_control_frames(counts.control_frames);
+}
+
+void SetEnd(int code, Reason reason, Party closed_by, v1::SessionRecord* record) {
+  record->set_status_code(code);
+  record->set_status(code == 200 ? "success" : "failure");
+  record->set_reason(std::string(ReasonName(reason)));
+  record->set_closed_by(std::string(PartyName(closed_by)));
+}
+
+// Lets a coroutine wait for a callback.
+class Event {
+ public:
+  explicit Event(boost::asio::io_context& io) : timer_(io, TimePoint::max()) {}
+  void Set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  net::awaitable<void> Wait() {
+    net::error_code ignored;
+    if (!set_) co_await timer_.async_wait(net::Await(ignored));
+  }
+
+ private:
+  bool set_ = false;
+  boost::asio::steady_timer timer_;
+};
+
+}  // namespace
+
+Session::Session(SessionParts parts, Socket client, http::RequestHead head,
+                 const session::Settings& settings)
+    : parts_(parts),
+      client_(std::move(client)),
+      server_(parts.io),
+      settings_(settings),
+      request_id_(head.fields.Find("X-Wsf-Request-Id").value_or("")),
+      start_(std::chrono::steady_clock::now()),
+      start_wall_(UnixMicros()),
+      handshake_(std::make_unique<Handshake>(client_, server_, std::move(head))) {
+  parts_.totals.Begin();
+  WriteStep("claimed");
+}
+
+void Session::WriteStep(std::string_view state) {
+  std::string text = absl::StrCat(
+      "{\"state\":", JsonText(state), ",\"requestId\":", JsonText(request_id_),
+      ",\"requestStart\":", JsonText(Rfc3339(start_wall_)));
+  if (established_wall_ != 0) {
+    absl::StrAppend(&text, ",\"established\":", JsonText(Rfc3339(established_wall_)));
+  }
+  parts_.termination_message.Write(text + "}");
+}
+
+net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
+  server_address_ = server;
+  const auto time_left = std::min(settings_.handshake_timeout, settings_.execution_timeout);
+  HandshakeResult result = co_await handshake_->Run(server, time_left, &parts_.probe);
+  handshake_.reset();
+  if (result.kind == HandshakeResult::Kind::kNotStarted) {
+    parts_.termination_message.Write("");
+    Dismiss(RefusedAnswer(Slot::Answer::kStarting));
+    co_return std::nullopt;
+  }
+  v1::SessionRecord record;
+  record.set_request_id(request_id_);
+  record.set_request_start(start_wall_);
+  record.set_http_status(result.http_status);
+  Totals::Was was = Totals::Was::kOnlyClaimed;
+  if (result.kind == HandshakeResult::Kind::kEstablished) {
+    was = Totals::Was::kEstablished;
+    co_await Relay(std::move(result), &record);
+  } else {
+    SetEnd(result.status_code, result.reason, result.closed_by, &record);
+    Dismiss("");
+  }
+  const TimePoint now = std::chrono::steady_clock::now();
+  record.set_ended(UnixMicros());
+  record.set_duration_ms(MillisBetween(start_, now));
+  parts_.totals.End(record.status_code(), was, now);
+  parts_.termination_message.Write(RecordJson(record));
+  co_return record;
+}
+
+void Session::Dismiss(std::string last_words) {
+  net::Spawn(parts_.io.get_executor(),
+             net::SendAndCloseOwned(std::move(client_), std::move(last_words)));
+}
+
+net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord* record) {
+  const TimePoint established = std::chrono::steady_clock::now();
+  established_wall_ = UnixMicros();
+  parts_.totals.Established(established);
+  WriteStep("live");
+  record->set_established(established_wall_);
+  const http::Fields& fields = handshake.answer.fields;
+  record->set_subprotocol(std::string(fields.Find("Sec-WebSocket-Protocol").value_or("")));
+  record->set_extensions(std::string(fields.Find("Sec-WebSocket-Extensions").value_or("")));
+
+  const auto ended = std::make_shared<Event>(parts_.io);
+  relay::Outcome outcome;
+  relay::Relay::Callbacks callbacks;
+  callbacks.on_end = [&outcome, ended](const relay::Outcome& result) {
+    outcome = result;
+    ended->Set();
+  };
+  callbacks.on_gone = [] {};
+  relay_ = std::make_shared<relay::Relay>(
+      std::move(client_), std::move(server_), settings_,
+      session::Clocks(start_, settings_.idle_timeout, settings_.execution_timeout),
+      http::AllowedRsv(handshake.answer), &parts_.buffer, std::move(callbacks));
+  relay_->Start(handshake.early);
+  co_await ended->Wait();
+  relay_.reset();  // it lingers by itself
+
+  const std::int64_t billed =
+      MillisBetween(established, std::chrono::steady_clock::now());
+  const bool server_lost = outcome.end.kind == session::EndKind::kLost &&
+                           outcome.end.peer == session::Peer::kServer;
+  bool exited = false;
+  if (server_lost) exited = co_await ServerHasExited(server_address_);
+  if (exited) outcome.end.kind = session::EndKind::kServerExited;
+  const session::Verdict verdict = session::Judge(outcome.end, settings_);
+  SetEnd(verdict.status_code, verdict.reason, verdict.closed_by, record);
+  record->set_billed_ms(billed);
+  record->set_close_code(verdict.close_code);
+  record->set_close_reason(outcome.end.close.reason);
+  record->set_close_handshake(std::string(HandshakeName(outcome.close_handshake)));
+  SetTraffic(outcome.to_server, record->mutable_to_server());
+  SetTraffic(outcome.to_client, record->mutable_to_client());
+}
+
+net::awaitable<bool> Session::ServerHasExited(Endpoint server) {
+  ServerPort port;
+  port.addresses.push_back(server.address());
+  port.port = server.port();
+  if (parts_.probe.Find(port) < 0) co_return true;
+  boost::asio::steady_timer grace(parts_.io, kExitGrace);
+  net::error_code ignored;
+  co_await grace.async_wait(net::Await(ignored));
+  co_return parts_.probe.Find(port) < 0;
+}
+
+void Session::EndBy(session::EndKind kind) {
+  if (handshake_ != nullptr) handshake_->Cancel();
+  if (relay_ != nullptr) relay_->EndBy(kind);
+}
+
+}  // namespace wsf::slot
