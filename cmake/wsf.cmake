@@ -14,15 +14,12 @@ add_library(wsf_absl INTERFACE)
 target_link_libraries(wsf_absl INTERFACE ${ABSL_STATIC_LIBRARIES})
 
 add_library(wsf_options INTERFACE)
-target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -Wno-mismatched-new-delete -include utility -ffunction-sections
+# g++ 12: <utility> is missing in asio/awaitable.hpp, and coroutine frames draw a false warning.
+target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -Wno-mismatched-new-delete
+                                             -include utility -ffunction-sections
                                              -fdata-sections)
 target_link_options(wsf_options INTERFACE -Wl,--gc-sections)
 target_include_directories(wsf_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/proto)
-# Boost 1.74: no std::result_of, header-only Boost.System; g++ 12 needs <utility> before awaitable.hpp.
-target_compile_definitions(
-  wsf_options INTERFACE BOOST_ERROR_CODE_HEADER_ONLY BOOST_ASIO_NO_DEPRECATED
-                        BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
-
 # wsf_library(folder [DEPS target...]): the library wsf_<folder with _> from the folder's sources.
 function(wsf_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")

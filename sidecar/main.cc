@@ -16,12 +16,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/net/endpoint.h"
 #include "sidecar/slot/door.h"
 #include "sidecar/slot/instance.h"
 
 namespace {
-
-using boost::asio::ip::tcp;
 
 constexpr char kUsage[] =
     "usage: wsf-sidecar --pod-uid=UID --operator=IP:PORT --token-file=FILE\n"
@@ -88,21 +87,6 @@ bool ParseFlags(int argc, char** argv, Flags* flags) {
   return true;
 }
 
-std::optional<tcp::endpoint> ParseEndpoint(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  unsigned port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(colon + 1), &port) ||
-      port > 65535) {
-    return std::nullopt;
-  }
-  std::string host = text.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
-  if (error) return std::nullopt;
-  return tcp::endpoint(address, static_cast<std::uint16_t>(port));
-}
-
 std::optional<wsf::slot::ServerPort> ParseServer(const Flags& flags) {
   wsf::slot::ServerPort server;
   unsigned port = 0;
@@ -129,7 +113,7 @@ std::string ReportProgram(const Flags& flags, const char* self) {
 int main(int argc, char** argv) {
   Flags flags;
   if (!ParseFlags(argc, argv, &flags)) return kExitUsage;
-  const auto listen = ParseEndpoint(flags.listen);
+  const auto listen = wsf::net::ParseEndpoint(flags.listen);
   if (!listen) return Fail("--listen is not IP:PORT"), kExitUsage;
   const auto server = ParseServer(flags);
   if (!server) return Fail("--port or --server-address is wrong"), kExitUsage;

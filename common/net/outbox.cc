@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sidecar/relay/outbox.h"
+#include "common/net/outbox.h"
 
 #include <sys/socket.h>
 
 #include <cerrno>
 
-namespace wsf::relay {
+namespace wsf::net {
 
 std::size_t Outbox::SendNow(std::string_view bytes) {
   std::size_t sent = 0;
@@ -47,4 +47,4 @@ void Outbox::Break() {
   std::string().swap(queued_);
 }
 
-}  // namespace wsf::relay
+}  // namespace wsf::net

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace wsf::relay {
+namespace wsf::net {
 
 /// The way out to one socket: what the kernel does not take at once is kept, in order, and the
 /// caller stops reading the other side until it is gone (I8). Holds memory only while blocked.
@@ -37,4 +37,4 @@ class Outbox {
   std::string queued_;
 };
 
-}  // namespace wsf::relay
+}  // namespace wsf::net

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wsf/v1/settings.pb.h"
+
+namespace wsf::spec {
+
+using Json = nlohmann::json;
+
+/// The limits' presets (behaviour.md C1, C2).
+enum class Profile { kCurrent, kLegacy2021, kOpen };
+
+/// The `spec` of a WebSocketFunction with its defaults filled in (behaviour.md section 8).
+struct FunctionSpec {
+  // What runs.
+  std::string image;
+  std::vector<std::string> command;
+  std::vector<std::string> args;
+  std::string working_dir;
+  Json env = Json::array();         ///< as in a pod's container
+  Json resources = Json::object();  ///< as in a pod's container
+  int port = 9000;
+  std::string ready_path;
+
+  // One session.
+  std::uint32_t idle_timeout_seconds = 15;
+  std::uint32_t execution_timeout_seconds = 7200;
+  std::uint32_t handshake_timeout_seconds = 30;
+  std::uint32_t close_timeout_seconds = 10;
+  Profile profile = Profile::kCurrent;
+  std::uint64_t max_message_bytes = 262144;
+  std::uint64_t request_bytes_per_second = 131072;
+  std::uint32_t requests_per_second = 10;
+  bool close_on_rate = false;
+  bool empty_close_is_success = false;
+  bool idle_counts_control_frames = false;
+  bool abort_on_idle = false;
+  bool close_on_execution = false;
+
+  // The fleet.
+  std::uint32_t init_timeout_seconds = 90;
+  std::uint32_t instance_concurrency = 1;
+  std::uint32_t warm_instances = 0;
+  std::optional<std::uint32_t> max_instances;
+  bool suspend = false;
+
+  // The door.
+  std::vector<std::string> hosts;
+  std::vector<std::string> allowed_origins;
+};
+
+/// A WebSocketFunction as operator and standalone use it.
+struct Function {
+  std::string ns;
+  std::string name;
+  std::string uid;
+  std::int64_t generation = 0;
+  std::string created;  ///< metadata.creationTimestamp
+  FunctionSpec spec;
+  std::vector<std::string> errors;  ///< what makes the spec invalid (K01): each says what to write
+
+  std::string key() const { return ns + "/" + name; }
+};
+
+/// Reads a WebSocketFunction; never fails, `errors` says what is wrong.
+Function ParseFunction(const Json& object);
+
+/// What a sidecar needs for one session.
+v1::SessionSettings SettingsOf(const Function& function);
+
+/// `<name>-<hash>` of the fields that shape a pod, `template_version` and the relay's image: a
+/// change of anything else keeps the instances (contracts.md, relay port).
+std::string RevisionOf(const Function& function, const std::string& template_version);
+
+/// resources.limits.memory in bytes; 0 when it is unset or unreadable.
+std::int64_t MemoryLimitBytes(const FunctionSpec& spec);
+
+}  // namespace wsf::spec

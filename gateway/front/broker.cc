@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/front/broker.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/time.h"
+
+namespace wsf::front {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto kHeadStart = milliseconds(20);
+constexpr std::size_t kMaxWaiting = 1000;         // a function (H30)
+constexpr auto kNoOperatorWait = seconds(10);     // H32
+constexpr auto kWaitBeyondInit = seconds(5);      // H15
+constexpr auto kInitTime = seconds(90);
+constexpr std::size_t kMaxUnacknowledged = 10000;
+
+TimePoint Now() { return std::chrono::steady_clock::now(); }
+
+http::Refusal ToRefusal(const v1::Refusal& from) {
+  return {from.http_status(), from.code(), from.reason(), from.message(),
+          static_cast<int>(from.retry_after_seconds())};
+}
+
+}  // namespace
+
+Broker::Broker(boost::asio::io_context& io, Options options, Send send)
+    : io_(io),
+      options_(std::move(options)),
+      send_(std::move(send)),
+      routes_(options_.default_function),
+      pool_(options_.gateway_id, kHeadStart),
+      queue_(kMaxWaiting),
+      steal_timer_(io_) {}
+
+// ---- The operator's side ----
+
+void Broker::OnOpen() {
+  v1::FromGateway message;
+  message.mutable_hello()->set_gateway(options_.gateway_id);
+  send_(message);
+  for (const auto& [request_id, pod_uid] : live_) {
+    message.mutable_taken()->set_pod_uid(pod_uid);
+    message.mutable_taken()->set_request_id(request_id);
+    send_(message);
+  }
+  for (const auto& [request_id, ticket] : tickets_) SendWaiting(*ticket);
+  for (const auto& [request_id, ended] : unacknowledged_) {
+    *message.mutable_ended() = ended;
+    send_(message);
+  }
+  message.mutable_in_sync();
+  send_(message);
+}
+
+void Broker::OnMessage(const v1::ToGateway& message) {
+  switch (message.message_case()) {
+    case v1::ToGateway::kSnapshot:
+      attached_ = true;
+      routes_.MarkAll();
+      pool_.MarkAll();
+      break;
+    case v1::ToGateway::kInSync:
+      routes_.DropMarked();
+      pool_.DropMarked();
+      in_sync_ = true;
+      break;
+    case v1::ToGateway::kRoute: routes_.Set(message.route()); break;
+    case v1::ToGateway::kRouteGone: {
+      const std::string key = route::KeyOf(message.route_gone().function());
+      routes_.Remove(key);
+      for (const auto& [id, ticket] : tickets_) {
+        if (ticket->function_key != key) continue;
+        ticket->refusal = http::UnknownFunction();
+        ticket->wake.cancel();
+      }
+      break;
+    }
+    case v1::ToGateway::kFree: pool_.Add(message.free(), Now()); break;
+    case v1::ToGateway::kWithdraw: pool_.Remove(message.withdraw().pod_uid()); break;
+    case v1::ToGateway::kRefuse: {
+      const auto found = tickets_.find(message.refuse().request_id());
+      if (found == tickets_.end()) break;  // no longer waiting
+      found->second->refusal = ToRefusal(message.refuse().refusal());
+      found->second->wake.cancel();
+      break;
+    }
+    case v1::ToGateway::kAck: unacknowledged_.erase(message.ack().request_id()); break;
+    case v1::ToGateway::MESSAGE_NOT_SET: break;
+  }
+  Dispatch();
+}
+
+// ---- The handshakes' side ----
+
+Duration Broker::MaxWait(const std::string&) const {
+  if (options_.max_wait) return *options_.max_wait;
+  return kInitTime + kWaitBeyondInit;
+}
+
+net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string revision) {
+  ticket->instance.reset();
+  if (queue_.First(ticket->function_key) == nullptr) {
+    ticket->instance = pool_.Take(ticket->function_key, revision, Now());
+    if (ticket->instance) co_return;
+  }
+  if (!queue_.Join(ticket->function_key, ticket.get())) {
+    ticket->refusal = http::WaitingQueueFull();
+    co_return;
+  }
+  ticket->queued = true;
+  tickets_[ticket->request_id] = ticket.get();
+  SendWaiting(*ticket);
+  Dispatch();
+  const TimePoint start = Now();
+  const TimePoint until = start + MaxWait(ticket->function_key);
+  while (!ticket->instance && !ticket->refusal && !ticket->cancelled) {
+    const bool alone = !attached_;
+    if (alone && Now() >= start + kNoOperatorWait) {
+      ticket->refusal = http::NoOperator();
+    } else if (Now() >= until) {
+      ticket->refusal = http::WaitedTooLong();
+    } else {
+      net::error_code ignored;
+      ticket->wake.expires_at(alone ? std::min(until, start + kNoOperatorWait) : until);
+      co_await ticket->wake.async_wait(net::Await(ignored));
+    }
+  }
+  Leave(ticket.get());
+}
+
+void Broker::Leave(Ticket* ticket) {
+  if (std::exchange(ticket->queued, false)) queue_.Leave(ticket->function_key, ticket);
+  tickets_.erase(ticket->request_id);
+  if (ticket->instance && !ticket->cancelled) return;  // Taken ends its Waiting
+  v1::FromGateway message;
+  message.mutable_left()->set_request_id(ticket->request_id);
+  send_(message);
+  if (ticket->instance) GiveBack(*ticket->instance);
+}
+
+void Broker::GiveBack(const v1::Free& instance) {
+  pool_.Add(instance, Now());
+  Dispatch();
+}
+
+void Broker::SendWaiting(const Ticket& ticket) {
+  v1::FromGateway message;
+  v1::Waiting* waiting = message.mutable_waiting();
+  const std::size_t slash = ticket.function_key.find('/');
+  waiting->set_request_id(ticket.request_id);
+  waiting->mutable_function()->set_namespace_(ticket.function_key.substr(0, slash));
+  waiting->mutable_function()->set_name(ticket.function_key.substr(slash + 1));
+  waiting->set_since(ticket.since);
+  send_(message);
+}
+
+void Broker::Dispatch() {
+  std::vector<std::string> keys;
+  for (const auto& [key, line] : queue_.lines()) keys.push_back(key);
+  for (const std::string& key : keys) DispatchFunction(key);
+}
+
+void Broker::DispatchFunction(const std::string& function_key) {
+  const v1::Route* route = routes_.Find(function_key);
+  const std::string revision = route == nullptr ? "" : route->revision();
+  while (Ticket* const* first = queue_.First(function_key)) {
+    Ticket* const ticket = *first;
+    std::optional<v1::Free> instance = pool_.Take(function_key, revision, Now());
+    if (!instance) break;
+    ticket->instance = std::move(instance);
+    ticket->queued = false;
+    queue_.Leave(function_key, ticket);
+    ticket->wake.cancel();
+  }
+  if (queue_.First(function_key) == nullptr) return;
+  if (const auto chance = pool_.NextChance(function_key)) {
+    steal_timer_.expires_at(*chance);
+    steal_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) Dispatch();
+    });
+  }
+}
+
+void Broker::Taken(const std::string& pod_uid, const std::string& request_id) {
+  live_[request_id] = pod_uid;
+  v1::FromGateway message;
+  message.mutable_taken()->set_pod_uid(pod_uid);
+  message.mutable_taken()->set_request_id(request_id);
+  send_(message);
+}
+
+void Broker::NotTaken(const std::string& pod_uid, const std::string& request_id,
+                      v1::NotTaken::Why why) {
+  live_.erase(request_id);
+  v1::FromGateway message;
+  message.mutable_not_taken()->set_pod_uid(pod_uid);
+  message.mutable_not_taken()->set_request_id(request_id);
+  message.mutable_not_taken()->set_why(why);
+  send_(message);
+}
+
+void Broker::SessionEnded(const std::string& pod_uid, const std::string& request_id,
+                          v1::SessionEnded::LostSide lost_side) {
+  live_.erase(request_id);
+  v1::FromGateway message;
+  v1::SessionEnded* ended = message.mutable_ended();
+  ended->set_pod_uid(pod_uid);
+  ended->set_request_id(request_id);
+  ended->set_ended(UnixMicros());
+  ended->set_lost_side(lost_side);
+  if (unacknowledged_.size() < kMaxUnacknowledged) unacknowledged_[request_id] = *ended;
+  send_(message);
+}
+
+}  // namespace wsf::front

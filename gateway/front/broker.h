@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "common/http/refusal.h"
+#include "common/net/await.h"
+#include "gateway/fleet/pool.h"
+#include "gateway/route/table.h"
+#include "gateway/waiting/queue.h"
+#include "wsf/v1/fleet.pb.h"
+
+namespace wsf::front {
+
+/// Brings handshakes and free instances together: what the operator says goes in on one side, held
+/// handshakes wait on the other, first in first out.
+///
+/// Threading: confined to the gateway's thread.
+class Broker {
+ public:
+  struct Options {
+    std::string gateway_id;
+    std::string default_function;  ///< "<namespace>/<name>" served at /, or ""
+    std::optional<Duration> max_wait;  ///< H15; default initTimeout + 5 s
+  };
+  using Send = std::function<void(v1::FromGateway)>;
+
+  Broker(boost::asio::io_context& io, Options options, Send send);
+
+  // ---- The operator's side ----
+  void OnOpen();
+  void OnMessage(const v1::ToGateway& message);
+  void OnLost() { attached_ = false; }
+
+  // ---- The handshakes' side ----
+  /// False until the operator's routes were seen once: H32, never H02.
+  bool in_sync() const { return in_sync_; }
+  const route::Table& routes() const { return routes_; }
+
+  /// One held handshake. Cancel() makes its Acquire return at once.
+  struct Ticket {
+    explicit Ticket(boost::asio::io_context& io) : wake(io) {}
+    std::string request_id;
+    std::string function_key;
+    std::int64_t since = 0;
+    boost::asio::steady_timer wake;
+    bool queued = false;
+    bool cancelled = false;
+    std::optional<v1::Free> instance;
+    std::optional<http::Refusal> refusal;
+    void Cancel() {
+      cancelled = true;
+      wake.cancel();
+    }
+  };
+  /// Waits until an instance is handed over, the handshake is refused, or it is cancelled; one of
+  /// `instance`, `refusal` and `cancelled` is set then.
+  net::awaitable<void> Acquire(std::shared_ptr<Ticket> ticket, std::string revision);
+  /// The instance that a ticket got but did not use goes to the next (H14).
+  void GiveBack(const v1::Free& instance);
+
+  void Taken(const std::string& pod_uid, const std::string& request_id);
+  void NotTaken(const std::string& pod_uid, const std::string& request_id,
+                v1::NotTaken::Why why);
+  void SessionEnded(const std::string& pod_uid, const std::string& request_id,
+                    v1::SessionEnded::LostSide lost_side);
+
+ private:
+  void Dispatch();
+  void DispatchFunction(const std::string& function_key);
+  void Leave(Ticket* ticket);
+  void SendWaiting(const Ticket& ticket);
+  Duration MaxWait(const std::string& function_key) const;
+
+  boost::asio::io_context& io_;
+  const Options options_;
+  const Send send_;
+  route::Table routes_;
+  fleet::Pool pool_;
+  waiting::Queue<Ticket*> queue_;
+  boost::asio::steady_timer steal_timer_;
+  bool attached_ = false;
+  bool in_sync_ = false;
+  std::map<std::string, std::string> live_;            // request id -> pod uid
+  std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
+  std::map<std::string, Ticket*> tickets_;             // held, by request id
+};
+
+}  // namespace wsf::front

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/front/forward.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/time.h"
+#include "common/http/handshake.h"
+
+namespace wsf::front {
+namespace {
+
+bool IsForwardedField(std::string_view name) {
+  for (const char* each :
+       {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix"}) {
+    if (http::EqualIgnoringCase(name, each)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string ForwardHead(const http::RequestHead& request, const route::Match& match,
+                        const Client& client, const std::string& request_id,
+                        const v1::Free& instance, std::int64_t now_unix_micros) {
+  http::RequestHead head = request;
+  head.target = match.target;
+  http::Fields& fields = head.fields;
+  http::DropHopByHop(&fields);
+  fields.RemoveIf([](const http::Field& field) {
+    return http::IsPlatformField(field.name) || IsForwardedField(field.name);
+  });
+  const v1::Route& route = *match.route;
+  const auto timeout = route.settings().execution_timeout_seconds();
+  fields.Add("Connection", "Upgrade");
+  fields.Add("X-Wsf-Claim", instance.claim_token());
+  fields.Add("X-Wsf-Settings", absl::Base64Escape(route.settings().SerializeAsString()));
+  fields.Add("X-Wsf-Request-Id", request_id);
+  fields.Add("X-Wsf-Function", route.function().name());
+  fields.Add("X-Wsf-Namespace", route.function().namespace_());
+  fields.Add("X-Wsf-Revision", instance.revision());
+  fields.Add("X-Wsf-Memory-Mb", absl::StrCat(route.memory_mb()));
+  fields.Add("X-Wsf-Timeout-Seconds", absl::StrCat(timeout));
+  fields.Add("X-Wsf-Deadline",
+             Rfc3339(now_unix_micros + static_cast<std::int64_t>(timeout) * 1'000'000));
+  fields.Add("X-Forwarded-For", client.ip);
+  fields.Add("X-Forwarded-Proto", client.proto);
+  fields.Add("X-Forwarded-Host", request.fields.Find("Host").value_or(""));
+  if (!match.prefix.empty()) fields.Add("X-Forwarded-Prefix", match.prefix);
+  return http::Write(head);
+}
+
+}  // namespace wsf::front

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/front/handshake.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/http/handshake.h"
+#include "common/net/endpoint.h"
+#include "common/net/head_reader.h"
+#include "common/observe/log.h"
+
+namespace wsf::front {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto kHeadTime = seconds(10);     // for the whole head (faults.md 34)
+constexpr auto kDialTime = seconds(1);      // an instance is one hop away
+constexpr auto kRoutesTime = seconds(10);   // H32
+constexpr int kLossesAfterTaken = 2;        // H26: tried once more
+constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
+
+std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return http::HeadTooLarge();
+  if (absl::IsDeadlineExceeded(status)) return http::BadRequest(408, status.message().data());
+  return http::BadRequest(400, std::string(status.message()));
+}
+
+std::optional<v1::NotTaken::Why> WhyNotTaken(std::string_view sidecar_says) {
+  if (sidecar_says == "busy") return v1::NotTaken::BUSY;
+  if (sidecar_says == "starting") return v1::NotTaken::STARTING;
+  if (sidecar_says == "closed") return v1::NotTaken::CLOSED;
+  if (sidecar_says == "denied") return v1::NotTaken::DENIED;
+  return std::nullopt;
+}
+
+http::Refusal ToRefusal(const v1::Refusal& from) {
+  return {from.http_status(), from.code(), from.reason(), from.message(),
+          static_cast<int>(from.retry_after_seconds())};
+}
+
+}  // namespace
+
+Handshake::Handshake(Parts parts, Socket client)
+    : parts_(std::move(parts)), client_(std::move(client)), sidecar_(parts_.io) {}
+
+net::awaitable<void> Handshake::Run() {
+  const auto self = shared_from_this();
+  request_id_ = NewRequestId(UnixMicros());
+  std::optional<http::Refusal> refusal = co_await ReadRequest();
+  if (client_left_) co_return;
+  if (!refusal) refusal = CheckExposure(parts_.exposure, request_);
+  if (!refusal) refusal = http::CheckHandshake(request_);
+  if (!refusal) refusal = co_await AwaitRoutes();
+  if (!refusal) refusal = CheckRoute();
+  if (refusal) {
+    co_await Refuse(*std::move(refusal));
+  } else {
+    co_await Serve();
+  }
+}
+
+net::awaitable<std::optional<http::Refusal>> Handshake::ReadRequest() {
+  net::error_code error;
+  client_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  client_.set_option(boost::asio::socket_base::keep_alive(true), error);
+  absl::StatusOr<net::HeadBytes> bytes =
+      co_await net::ReadHead(client_, http::kMaxHeadBytes, kHeadTime);
+  if (absl::IsUnavailable(bytes.status())) client_left_ = true;
+  if (!bytes.ok()) co_return RefusalOf(bytes.status());
+  absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
+  if (!head.ok()) co_return http::BadRequest(400, std::string(head.status().message()));
+  request_ = *std::move(head);
+  if (!bytes->rest.empty()) {
+    std::optional<http::Refusal> wrong = http::CheckHandshake(request_);
+    co_return wrong ? wrong : http::BadRequest(400, "bytes were sent before the 101");
+  }
+  co_return std::nullopt;
+}
+
+net::awaitable<std::optional<http::Refusal>> Handshake::AwaitRoutes() {
+  const TimePoint until = std::chrono::steady_clock::now() + kRoutesTime;
+  while (!parts_.broker.in_sync()) {
+    if (std::chrono::steady_clock::now() >= until) co_return http::NoOperator();
+    boost::asio::steady_timer timer(parts_.io, milliseconds(50));
+    net::error_code ignored;
+    co_await timer.async_wait(net::Await(ignored));
+  }
+  co_return std::nullopt;
+}
+
+std::optional<http::Refusal> Handshake::CheckRoute() {
+  const auto match = parts_.broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
+  if (!match) return http::UnknownFunction();
+  const v1::Route& route = *match->route;
+  function_key_ = route::KeyOf(route.function());
+  const auto origin = request_.fields.Find("Origin");
+  if (route.allowed_origins_size() > 0 && origin) {
+    bool allowed = false;
+    for (const std::string& each : route.allowed_origins()) allowed |= each == *origin;
+    if (!allowed) {
+      http::Refusal refusal = http::BadRequest(403, "pages of this origin may not connect");
+      refusal.reason = std::string(ReasonName(Reason::kOriginNotAllowed));
+      return refusal;
+    }
+  }
+  if (route.state() == v1::Route::REFUSE) return ToRefusal(route.refusal());
+  return std::nullopt;
+}
+
+void Handshake::WatchClient() {
+  client_.async_wait(Socket::wait_read, [self = shared_from_this()](const net::error_code& error) {
+    if (error) return;
+    char byte;
+    const ssize_t n = recv(self->client_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    self->client_spoke_ = n > 0;
+    self->client_left_ = n <= 0;
+    self->ticket_->Cancel();
+    net::error_code ignored;
+    self->sidecar_.close(ignored);  // the sidecar sees its client leave (H16)
+  });
+}
+
+net::awaitable<void> Handshake::Serve() {
+  ticket_ = std::make_shared<Broker::Ticket>(parts_.io);
+  ticket_->request_id = request_id_;
+  ticket_->function_key = function_key_;
+  ticket_->since = UnixMicros();
+  WatchClient();
+  int losses = 0;
+  while (losses < kLossesAfterTaken) {
+    const v1::Route* route = parts_.broker.routes().Find(function_key_);
+    std::string revision;
+    if (route != nullptr) revision = route->revision();
+    co_await parts_.broker.Acquire(ticket_, revision);
+    if (!ticket_->instance || ticket_->cancelled) break;
+    const v1::Free instance = *ticket_->instance;
+    const Tried tried = co_await Try(instance);
+    if (tried == Tried::kOver) co_return;
+    if (tried == Tried::kLostAfterTaken) ++losses;
+    if (client_left_ || client_spoke_) break;
+  }
+  net::error_code ignored;
+  client_.cancel(ignored);
+  http::Refusal refusal = ticket_->refusal.value_or(http::InstanceLost());
+  if (client_spoke_) refusal = http::BadRequest(400, "bytes were sent before the 101");
+  if (client_left_) {  // H14: told in the log only
+    refusal = {0, 499, std::string(ReasonName(Reason::kRequestCanceled)), "the client left", 0};
+  }
+  co_await Refuse(std::move(refusal));
+}
+
+net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
+  Broker& broker = parts_.broker;
+  const std::string uid = instance.pod_uid();
+  net::error_code error;
+  const auto endpoint = net::ParseEndpoint(instance.address());
+  const auto match = broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
+  if (!endpoint || !match) co_return Tried::kNext;
+  sidecar_ = Socket(parts_.io);
+  boost::asio::steady_timer dial_timer(parts_.io, kDialTime);
+  dial_timer.async_wait([self = shared_from_this()](const net::error_code& failed) {
+    net::error_code ignored;
+    if (!failed) self->sidecar_.close(ignored);
+  });
+  co_await sidecar_.async_connect(*endpoint, net::Await(error));
+  dial_timer.cancel();
+  if (error) {
+    broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
+    co_return Tried::kNext;
+  }
+  sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  net::error_code peer_error;
+  const Client client = {client_.remote_endpoint(peer_error).address().to_string(), "http"};
+  const std::string head =
+      ForwardHead(request_, *match, client, request_id_, instance, UnixMicros());
+  co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
+
+  std::string bytes;
+  bool taken = false;
+  std::array<char, 4096> part;
+  while (true) {
+    const auto size = http::HeadSize(bytes);
+    if (!size) {
+      std::size_t n = 0;
+      if (bytes.size() < kMaxAnswerHeadBytes) {
+        n = co_await sidecar_.async_read_some(boost::asio::buffer(part), net::Await(error));
+      }
+      if (error || n == 0) {
+        if (taken) {
+          const auto side = client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
+                                         : v1::SessionEnded::LOST_SIDE_TO_SERVER;
+          broker.SessionEnded(uid, request_id_, side);
+          co_return Tried::kLostAfterTaken;
+        }
+        broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
+        co_return Tried::kNext;
+      }
+      bytes.append(part.data(), n);
+      continue;
+    }
+    const absl::StatusOr<http::AnswerHead> answer = http::ParseAnswerHead(bytes.substr(0, *size));
+    if (!answer.ok()) error = boost::asio::error::invalid_argument;
+    if (!answer.ok()) continue;
+    const std::string_view says = answer->fields.Find("X-Wsf-Sidecar").value_or("");
+    if (says == "taken") {
+      taken = true;
+      broker.Taken(uid, request_id_);
+      bytes.erase(0, *size);
+      continue;
+    }
+    if (const auto why = WhyNotTaken(says)) {
+      broker.NotTaken(uid, request_id_, *why);
+      co_return Tried::kNext;
+    }
+    const bool interim = answer->status < 200 && answer->status != 101;
+    if (interim) {
+      co_await boost::asio::async_write(client_, boost::asio::buffer(bytes.data(), *size),
+                                        net::Await(error));
+      bytes.erase(0, *size);
+      continue;
+    }
+    break;
+  }
+  client_.cancel(error);
+  StartTunnel(std::move(sidecar_), instance, bytes);
+  co_return Tried::kOver;
+}
+
+void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early) {
+  Broker& broker = parts_.broker;
+  observe::Log(observe::Level::kInfo, "connected",
+               {{"request_id", request_id_},
+                {"function", function_key_},
+                {"podUid", instance.pod_uid()},
+                {"instance", instance.address()}});
+  const auto tunnel = std::make_shared<tunnel::Tunnel>(
+      std::move(client_), std::move(sidecar), &parts_.buffer,
+      [&broker, uid = instance.pod_uid(), id = request_id_](tunnel::Tunnel::Lost lost) {
+        broker.SessionEnded(uid, id,
+                            lost == tunnel::Tunnel::Lost::kToClient
+                                ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
+                                : v1::SessionEnded::LOST_SIDE_TO_SERVER);
+      });
+  tunnel->Start(early);
+}
+
+net::awaitable<void> Handshake::Refuse(http::Refusal refusal) {
+  parts_.on_refused(refusal, request_id_);
+  if (refusal.http_status == 0) co_return;
+  co_await net::SendAndClose(client_, http::RefusalAnswer(refusal, request_id_));
+}
+
+}  // namespace wsf::front

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/http/head.h"
+#include "common/http/refusal.h"
+#include "common/net/await.h"
+#include "gateway/front/broker.h"
+#include "gateway/front/forward.h"
+#include "gateway/front/loopback_rule.h"
+#include "gateway/tunnel/tunnel.h"
+
+namespace wsf::front {
+
+/// Serves one client connection up to the 101, then leaves it to a Tunnel (table 7.1).
+///
+/// Threading: confined to the gateway's thread.
+class Handshake : public std::enable_shared_from_this<Handshake> {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  /// What a gateway shares between its connections. All outlives them.
+  struct Parts {
+    boost::asio::io_context& io;
+    Broker& broker;
+    const Exposure& exposure;
+    tunnel::ReadBuffer& buffer;
+    std::function<void(const http::Refusal&, const std::string& request_id)> on_refused;
+  };
+
+  Handshake(Parts parts, Socket client);
+
+  net::awaitable<void> Run();
+
+ private:
+  enum class Tried { kOver, kNext, kLostAfterTaken };
+
+  net::awaitable<std::optional<http::Refusal>> ReadRequest();
+  net::awaitable<std::optional<http::Refusal>> AwaitRoutes();
+  std::optional<http::Refusal> CheckRoute();
+  net::awaitable<void> Serve();
+  /// Dials one instance and passes the handshake; kOver when the client has its answer.
+  net::awaitable<Tried> Try(const v1::Free& instance);
+  net::awaitable<void> Refuse(http::Refusal refusal);
+  void WatchClient();
+  void StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early);
+
+  Parts parts_;
+  Socket client_;
+  http::RequestHead request_;
+  std::string function_key_;
+  std::string request_id_;
+  std::shared_ptr<Broker::Ticket> ticket_;
+  Socket sidecar_;
+  bool client_left_ = false;
+  bool client_spoke_ = false;  // bytes before the 101 (H29)
+};
+
+}  // namespace wsf::front

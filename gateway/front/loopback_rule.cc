@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/front/loopback_rule.h"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "common/base/reason.h"
+
+namespace wsf::front {
+namespace {
+
+std::string_view AuthorityOfOrigin(std::string_view origin) {
+  const std::size_t scheme = origin.find("://");
+  return scheme == std::string_view::npos ? "" : origin.substr(scheme + 3);
+}
+
+}  // namespace
+
+bool IsLoopbackName(std::string_view authority) {
+  std::string host(authority);
+  if (!host.empty() && host.front() == '[') {
+    host = host.substr(1, host.find(']') - 1);
+  } else {
+    host = host.substr(0, host.find(':'));
+  }
+  absl::AsciiStrToLower(&host);
+  if (host == "localhost" || absl::EndsWith(host, ".localhost")) return true;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+std::optional<http::Refusal> CheckExposure(const Exposure& exposure,
+                                           const http::RequestHead& head) {
+  if (exposure.names == Exposure::Names::kAny) return std::nullopt;
+  if (!IsLoopbackName(head.fields.Find("Host").value_or(""))) {
+    return http::BadRequest(421, "this address serves localhost only; see --host");
+  }
+  const auto origin = head.fields.Find("Origin");
+  if (!origin || IsLoopbackName(AuthorityOfOrigin(*origin))) return std::nullopt;
+  const auto& allowed = exposure.allowed_origins;
+  if (std::find(allowed.begin(), allowed.end(), *origin) != allowed.end()) return std::nullopt;
+  http::Refusal refusal = http::BadRequest(
+      403, "pages of this origin may not connect; allow it with --allow-origin");
+  refusal.reason = std::string(ReasonName(Reason::kOriginNotAllowed));
+  return refusal;
+}
+
+}  // namespace wsf::front

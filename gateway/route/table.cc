@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/route/table.h"
+
+#include "absl/strings/match.h"
+
+namespace wsf::route {
+namespace {
+
+std::string_view WithoutPort(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  const bool is_port =
+      colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return is_port ? host.substr(0, colon) : host;
+}
+
+bool SameHost(const std::string& a, std::string_view b) {
+  return absl::EqualsIgnoreCase(a, absl::string_view(b.data(), b.size()));
+}
+
+// "/ns/name/rest?query" -> "ns/name"; "" when there are no two segments.
+std::string_view FirstTwoSegments(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  if (path.size() < 2 || path[0] != '/') return "";
+  const std::size_t first = path.find('/', 1);
+  if (first == std::string_view::npos) return "";
+  const std::size_t second = path.find('/', first + 1);
+  return path.substr(1, second == std::string_view::npos ? path.npos : second - 1);
+}
+
+}  // namespace
+
+std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/" + name.name(); }
+
+void Table::Set(const v1::Route& route) {
+  const std::string key = KeyOf(route.function());
+  marked_.erase(key);
+  routes_[key] = route;
+}
+
+void Table::MarkAll() {
+  for (const auto& [key, route] : routes_) marked_.insert(key);
+}
+
+void Table::DropMarked() {
+  for (const std::string& key : marked_) routes_.erase(key);
+  marked_.clear();
+}
+
+const v1::Route* Table::Find(const std::string& key) const {
+  const auto found = routes_.find(key);
+  return found == routes_.end() ? nullptr : &found->second;
+}
+
+std::optional<Match> Table::Resolve(std::string_view host, std::string_view target) const {
+  const std::string_view name = WithoutPort(host);
+  for (const auto& [key, route] : routes_) {
+    for (const std::string& each : route.hosts()) {
+      if (SameHost(each, name)) return Match{&route, std::string(target), ""};
+    }
+  }
+  const std::string_view segments = FirstTwoSegments(target);
+  if (const v1::Route* route = Find(std::string(segments)); route != nullptr) {
+    const std::string_view rest = target.substr(1 + segments.size());
+    std::string stripped = rest.empty() || rest[0] != '/' ? "/" : "";
+    stripped += rest;
+    return Match{route, std::move(stripped), "/" + std::string(segments)};
+  }
+  if (const v1::Route* route = Find(default_function_); route != nullptr) {
+    return Match{route, std::string(target), ""};
+  }
+  return std::nullopt;
+}
+
+}  // namespace wsf::route

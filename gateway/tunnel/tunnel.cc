@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/tunnel/tunnel.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace wsf::tunnel {
+namespace {
+
+// A client that does not end after the sidecar has: its FIN is not worth a longer wait.
+constexpr auto kLingerTime = std::chrono::seconds(2);
+// Reads of one side in a row before the others get their turn.
+constexpr int kReadsInARow = 8;
+
+}  // namespace
+
+Tunnel::Tunnel(Socket client, Socket sidecar, ReadBuffer* buffer, std::function<void(Lost)> on_end)
+    : client_(std::move(client)),
+      sidecar_(std::move(sidecar)),
+      buffer_(buffer),
+      on_end_(std::move(on_end)) {}
+
+void Tunnel::Start(std::string_view early) {
+  if (!early.empty()) client_.outbox.Send(early);
+  ArmWrite(client_);
+  ArmRead(sidecar_);
+  ArmRead(client_);
+}
+
+void Tunnel::ArmRead(Side& from) {
+  if (closed_ || from.at_eof || other(from).outbox.blocked()) return;
+  from.socket.async_wait(Socket::wait_read, [self = shared_from_this(),
+                                             &from](const boost::system::error_code& error) {
+    if (!error && !self->closed_) self->OnReadable(from);
+  });
+}
+
+void Tunnel::ArmWrite(Side& to) {
+  if (closed_ || to.write_armed || !to.outbox.blocked()) return;
+  to.write_armed = true;
+  to.socket.async_wait(Socket::wait_write, [self = shared_from_this(),
+                                            &to](const boost::system::error_code& error) {
+    to.write_armed = false;
+    if (error || self->closed_) return;
+    to.outbox.Flush();
+    if (to.outbox.blocked()) return self->ArmWrite(to);
+    Side& from = self->other(to);
+    if (from.at_eof) return self->ShutDown(to);
+    self->ArmRead(from);
+  });
+}
+
+void Tunnel::OnReadable(Side& from) {
+  Side& to = other(from);
+  for (int i = 0; i < kReadsInARow; ++i) {
+    const ssize_t n =
+        recv(from.socket.native_handle(), buffer_->data(), buffer_->size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) break;
+    if (n <= 0) return OnEof(from);
+    to.outbox.Send({buffer_->data(), static_cast<std::size_t>(n)});
+    if (static_cast<std::size_t>(n) < buffer_->size() || to.outbox.blocked()) break;
+  }
+  ArmWrite(to);
+  ArmRead(from);
+}
+
+void Tunnel::OnEof(Side& from) {
+  from.at_eof = true;
+  const Lost lost = &from == &client_ ? Lost::kToClient : Lost::kToServer;
+  if (on_end_ != nullptr) std::exchange(on_end_, nullptr)(lost);
+  Side& to = other(from);
+  if (to.outbox.blocked()) {
+    ArmWrite(to);
+  } else {
+    ShutDown(to);
+  }
+  if (&from != &sidecar_ || closed_) return;
+  // The sidecar has said all it will say.
+  linger_ = std::make_unique<boost::asio::steady_timer>(client_.socket.get_executor(), kLingerTime);
+  linger_->async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error) self->Close();
+  });
+}
+
+void Tunnel::ShutDown(Side& to) {
+  if (!std::exchange(to.shut_down, true)) {
+    boost::system::error_code ignored;
+    to.socket.shutdown(Socket::shutdown_send, ignored);
+  }
+  if (client_.at_eof && sidecar_.at_eof) Close();
+}
+
+void Tunnel::Close() {
+  if (std::exchange(closed_, true)) return;
+  boost::system::error_code ignored;
+  client_.socket.close(ignored);
+  sidecar_.socket.close(ignored);
+  if (linger_ != nullptr) linger_->cancel();
+  if (on_end_ != nullptr) std::exchange(on_end_, nullptr)(Lost::kToClient);
+}
+
+}  // namespace wsf::tunnel

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "common/base/time.h"
+#include "operator/kube/client.h"
+
+namespace wsf::control {
+
+/// Tells which pod a projected token belongs to, by TokenReview. A positive answer is kept for 60 s,
+/// by the token's hash.
+///
+/// Threading: confined to the operator's thread.
+class Reviewer {
+ public:
+  explicit Reviewer(kube::Client* client) : client_(client) {}
+
+  enum class Answer { kPod, kRefused, kUnknown };
+  /// `done` gets the pod's uid with kPod; kUnknown: the API did not answer.
+  using Done = std::function<void(Answer, const std::string& pod_uid)>;
+  void Review(const std::string& token, Done done);
+
+ private:
+  struct Known {
+    std::string pod_uid;
+    TimePoint until;
+  };
+
+  kube::Client* const client_;
+  std::map<std::string, Known> known_;  // by SHA-256 of the token
+};
+
+}  // namespace wsf::control

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/control/sidecar_client.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "common/http/head.h"
+#include "common/net/await.h"
+#include "common/net/endpoint.h"
+
+namespace wsf::control {
+namespace {
+
+using boost::asio::ip::tcp;
+
+constexpr auto kAnswerTime = std::chrono::seconds(1);
+
+std::string Text(const ControlRequest& request) {
+  http::RequestHead head;
+  head.method = "GET";
+  head.target = "/";
+  head.fields.Add("Host", request.address);
+  head.fields.Add("X-Wsf-Control", request.command);
+  head.fields.Add("X-Wsf-Claim", request.claim_token);
+  if (!request.reason.empty()) head.fields.Add("X-Wsf-Reason", request.reason);
+  return http::Write(head);
+}
+
+ControlAnswer Parse(const std::string& bytes) {
+  const auto size = http::HeadSize(bytes);
+  if (!size) return {};
+  const absl::StatusOr<http::AnswerHead> head = http::ParseAnswerHead(bytes.substr(0, *size));
+  if (!head.ok()) return {};
+  return {head->status, bytes.substr(*size)};
+}
+
+net::awaitable<void> Ask(boost::asio::io_context& io, ControlRequest request,
+                         std::function<void(ControlAnswer)> done) {
+  const auto endpoint = net::ParseEndpoint(request.address);
+  tcp::socket socket(io);
+  boost::asio::steady_timer deadline(io, kAnswerTime);
+  deadline.async_wait([&socket](const net::error_code& error) {
+    net::error_code ignored;
+    if (!error) socket.close(ignored);
+  });
+  net::error_code error;
+  std::string answer;
+  if (endpoint) {
+    const std::string text = Text(request);
+    co_await socket.async_connect(*endpoint, net::Await(error));
+    if (!error) {
+      co_await boost::asio::async_write(socket, boost::asio::buffer(text), net::Await(error));
+    }
+    std::array<char, 1024> part;
+    while (!error) {
+      const std::size_t n =
+          co_await socket.async_read_some(boost::asio::buffer(part), net::Await(error));
+      answer.append(part.data(), n);
+    }
+  }
+  done(Parse(answer));
+}
+
+}  // namespace
+
+void AskSidecar(boost::asio::io_context& io, ControlRequest request,
+                std::function<void(ControlAnswer)> done) {
+  net::Spawn(io.get_executor(), Ask(io, std::move(request), std::move(done)));
+}
+
+}  // namespace wsf::control

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/fleet/failure.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/reason.h"
+
+namespace wsf::fleet {
+namespace {
+
+http::Refusal Make(int http_status, int code, Reason reason, std::string message) {
+  return {http_status, code, std::string(ReasonName(reason)), std::move(message), 0};
+}
+
+bool IsPullError(const std::string& reason) {
+  return reason == "ErrImagePull" || reason == "ImagePullBackOff" || reason == "InvalidImageName" ||
+         reason == "ErrImageNeverPull";
+}
+
+bool IsCreateError(const std::string& reason) {
+  return reason == "CreateContainerError" || reason == "CreateContainerConfigError" ||
+         reason == "RunContainerError" || reason == "StartError";
+}
+
+}  // namespace
+
+std::optional<http::Refusal> StartFailure(const instances::Pod& pod,
+                                          const spec::Function& function, InitTime time) {
+  const instances::ContainerState& server = pod.server;
+  if (IsPullError(server.reason)) {  // H08
+    return Make(502, 444, Reason::kPullImageFailed,
+                absl::StrCat("the function's image cannot be pulled: ", server.message));
+  }
+  if (IsCreateError(server.reason)) {  // H10
+    return Make(502, 445, Reason::kContainerInitError,
+                absl::StrCat("the function's command cannot be started: ", server.message));
+  }
+  if (server.terminated || server.restarts > 0) {  // H11
+    return Make(502, 405, Reason::kContainerStateExited,
+                absl::StrCat("the function's server exited with status ", server.exit_code,
+                             " before it listened on port ", function.spec.port));
+  }
+  if (pod.relay.terminated) {  // H13 at once: the relay's port was taken
+    return Make(504, 450, Reason::kInitContainerTimeout,
+                pod.relay.message.empty() ? "the relay ended before the server listened"
+                                          : pod.relay.message);
+  }
+  if (time == InitTime::kLeft) return std::nullopt;
+  if (server.running) {  // H12
+    return Make(504, 446, Reason::kPortBindingFailed,
+                absl::StrCat("the function's server did not listen on port ", function.spec.port,
+                             " within ", function.spec.init_timeout_seconds,
+                             " s; listen on 0.0.0.0, or set spec.port"));
+  }
+  return Make(504, 450, Reason::kInitContainerTimeout,  // H13
+              absl::StrCat("the instance did not start within ",
+                           function.spec.init_timeout_seconds, " s"));
+}
+
+}  // namespace wsf::fleet

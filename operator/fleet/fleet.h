@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/http/refusal.h"
+#include "common/spec/function.h"
+#include "operator/instances/pod.h"
+
+namespace wsf::fleet {
+
+/// Where an instance is in its life, as far as the operator knows.
+enum class Phase {
+  kUnknown,   ///< found running by a new operator: counts as live until its sidecar was asked
+  kStarting,
+  kFree,
+  kLive,
+  kEnding,
+};
+
+struct Instance {
+  instances::Pod pod;
+  Phase phase = Phase::kStarting;
+  std::string address;  ///< ip:port of its sidecar
+  TimePoint free_since;
+  TimePoint seen;  ///< when the operator first saw it
+  bool told_free = false;
+  bool closing = false;                ///< its sidecar was asked to close the slot
+  std::set<std::string> request_ids;  ///< sessions that a gateway said it has taken
+};
+
+/// A held handshake: one unit of demand.
+struct Waiter {
+  std::string request_id;
+  std::string function_key;
+  std::string gateway;
+  std::int64_t since = 0;  ///< Unix time in microseconds
+};
+
+/// Figures of one function.
+struct Counts {
+  int starting = 0;
+  int free = 0;
+  int live = 0;
+  int ending = 0;
+  int live_sessions = 0;
+  int waiting = 0;
+};
+
+// What is to be done; the shell does it.
+struct CreateInstance {
+  std::string function_key;
+  std::string name;
+  std::string revision;
+};
+struct DeleteInstance {
+  std::string uid;
+};
+struct CloseInstance {
+  std::string uid;
+};
+struct EndSessions {  ///< P15
+  std::string uid;
+};
+struct TellFree {
+  std::string uid;
+  std::string home;
+};
+struct TellWithdraw {
+  std::string uid;
+};
+struct TellRefuse {
+  std::string gateway;
+  std::string request_id;
+  http::Refusal refusal;
+};
+struct TellFailure {  ///< an Event: why an instance did not start
+  std::string function_key;
+  http::Refusal refusal;
+};
+using Action = std::variant<CreateInstance, DeleteInstance, CloseInstance, EndSessions, TellFree,
+                            TellWithdraw, TellRefuse, TellFailure>;
+
+/// The fleet as a pure state machine: told of what happens, it says what to do. Level-based: what
+/// Plan() returns depends on what is known now, not on the order in which it was learnt.
+///
+/// `desired = live + waiting + warmInstances`, never above maxInstances (contracts.md). An instance
+/// being started is let become free; a free one above `desired` is closed after a while, newest
+/// first, so that a client that gave up finds it on its next try (A17).
+///
+/// Threading: not synchronized; confined to the operator's thread. No I/O, no clock.
+class Fleet {
+ public:
+  /// `surplus` is how long a free instance above `desired` is kept.
+  explicit Fleet(Duration surplus) : surplus_(surplus) {}
+
+  // ---- What happened ----
+  void OnFunction(spec::Function function);
+  /// Returns the key of the function that has gone, if it was known.
+  std::optional<std::string> OnFunctionGone(const std::string& uid);
+  void OnPod(const instances::Pod& pod, TimePoint now);
+  void OnPodGone(const std::string& uid);
+  /// From here on, unknown running pods are ones that we have made.
+  void OnPodsListed() { pods_listed_ = true; }
+  void OnListening(const std::string& uid, const std::string& address, TimePoint now);
+  /// The answer to a `state` request; "" when the sidecar did not answer.
+  void OnState(const std::string& uid, const std::string& state, const std::string& address,
+               TimePoint now);
+  void OnWaiting(const Waiter& waiter);
+  void OnLeft(const std::string& request_id);
+  void OnTaken(const std::string& uid, const std::string& request_id);
+  void OnNotTaken(const std::string& uid, TimePoint now);
+  void OnSessionEnded(const std::string& uid, const std::string& request_id);
+  /// `closed`: the sidecar agreed to close its slot.
+  void OnCloseAnswered(const std::string& uid, bool closed, TimePoint now);
+  void OnCreated(const std::string& function_key, const std::string& name);
+  void OnCreateFailed(const std::string& function_key, const std::string& name,
+                      const std::string& message, TimePoint now);
+  void OnGatewayLost(const std::string& gateway);
+
+  // ---- What to do ----
+  std::vector<Action> Plan(TimePoint now);
+  /// The next moment after `now` at which Plan() may have something new to say by itself.
+  std::optional<TimePoint> NextDeadline(TimePoint now) const;
+
+  // ---- What is known ----
+  const std::map<std::string, spec::Function>& functions() const { return functions_; }
+  const std::map<std::string, Instance>& instances() const { return instances_; }
+  const Instance* Find(const std::string& uid) const;
+  Counts Count(const std::string& function_key) const;
+  std::string Revision(const spec::Function& function) const;
+  /// Why the last start failed while its back-off runs; status and handshakes show it.
+  std::optional<http::Refusal> LastFailure(const std::string& function_key, TimePoint now) const;
+  /// Instances whose sidecars are to be asked for their state.
+  std::vector<std::string> Unknown() const;
+
+ private:
+  struct Starts {
+    std::set<std::string> creating;  // names asked for and not seen yet (expectations)
+    std::uint64_t next_ordinal = 1;
+    int failures = 0;  // in a row
+    TimePoint back_off_until;
+    http::Refusal last_failure;
+    std::optional<TimePoint> surplus_since;
+  };
+
+  void PlanFunction(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  void PlanStop(const spec::Function& function, std::vector<Action>* actions);
+  void CheckStarting(TimePoint now, std::vector<Action>* actions);
+  void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
+            std::vector<Action>* actions);
+  void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  void CloseSurplus(const std::string& key, int surplus, TimePoint now,
+                    std::vector<Action>* actions);
+  void MakeFree(Instance* instance, TimePoint now);
+  std::string NextName(const spec::Function& function);
+  std::string HomeFor(const std::string& function_key) const;
+
+  const Duration surplus_;
+  bool pods_listed_ = false;
+  std::map<std::string, spec::Function> functions_;  // by key
+  std::map<std::string, Instance> instances_;        // by pod uid
+  std::map<std::string, Waiter> waiters_;            // by request id: UUIDv7, so oldest first
+  std::map<std::string, Starts> starts_;             // by function key
+};
+
+}  // namespace wsf::fleet

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "common/spec/function.h"
+
+namespace wsf::instances {
+
+using Json = nlohmann::json;
+
+inline constexpr char kFunctionLabel[] = "wsf.dev/function";
+inline constexpr char kRevisionLabel[] = "wsf.dev/revision";
+inline constexpr int kRelayPort = 17009;
+
+/// Raise it when MakePod changes, so that instances are replaced (contracts.md, `revision`).
+inline constexpr char kTemplateVersion[] = "1";
+
+/// What every instance pod of this operator has in common.
+struct PodTemplate {
+  std::string relay_image;
+  std::string operator_address;  ///< ip:port of InstanceService
+  std::string operator_authority;  ///< PEM; the next two are the admission certificate
+  std::string relay_certificate;
+  std::string relay_key;
+};
+
+/// The pod of one instance, shape of architecture.md: the relay is the main container, the user's
+/// server a native sidecar container without a startup probe, `restartPolicy: Never` (K20, K21).
+Json MakePod(const spec::Function& function, const std::string& name, const std::string& revision,
+             const PodTemplate& common);
+
+/// One container's state, as the kubelet or the process runtime tells it.
+struct ContainerState {
+  bool running = false;
+  bool terminated = false;
+  int exit_code = 0;
+  int restarts = 0;
+  std::string reason;   ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
+  std::string message;  ///< of waiting or terminated; the relay's termination message
+};
+
+/// What the operator reads of a pod.
+struct Pod {
+  std::string uid;
+  std::string ns;
+  std::string name;
+  std::string function;      ///< label
+  std::string function_uid;  ///< controller owner
+  std::string revision;      ///< label
+  std::string ip;
+  std::string phase;
+  std::int64_t created = 0;  ///< Unix time in microseconds
+  bool deleting = false;
+  ContainerState server;
+  ContainerState relay;
+
+  std::string function_key() const { return ns + "/" + function; }
+  /// The instance has ended (contracts.md, "Record and ledger").
+  bool ended() const {
+    return relay.terminated || phase == "Succeeded" || phase == "Failed" ||
+           (deleting && !relay.running);
+  }
+};
+
+Pod ParsePod(const Json& object);
+
+}  // namespace wsf::instances

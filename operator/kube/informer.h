@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "operator/kube/client.h"
+
+namespace wsf::kube {
+
+/// Tells of every object of one kind and of every change of it: lists, watches from there with
+/// bookmarks, resumes from the last version that was handled, lists anew after a 410 and then tells
+/// of the objects that have gone meanwhile.
+///
+/// Threading: confined to the operator's thread.
+class Informer {
+ public:
+  struct Callbacks {
+    std::function<void(const Json& object)> on_object;      ///< added or changed
+    std::function<void(const std::string& uid)> on_gone;
+    std::function<void()> on_listed;  ///< a whole list has been told
+  };
+
+  /// `path` is a collection's, `selector` a label selector or "".
+  Informer(boost::asio::io_context& io, Client* client, std::string path, std::string selector,
+           Callbacks callbacks);
+
+  void Start() { List(); }
+
+ private:
+  void List();
+  void OnList(const Response& response);
+  void Watch();
+  void OnLine(const std::string& line);
+  void OnEnd(const absl::Status& status);
+  void Again(std::function<void()> what);
+  std::string Query(const std::string& more) const;
+
+  Client* const client_;
+  const std::string path_;
+  const std::string selector_;
+  Callbacks callbacks_;
+  boost::asio::steady_timer timer_;
+  std::chrono::milliseconds back_off_;
+  std::unique_ptr<Client::Watch> watch_;
+  std::string version_;     // of the last handled event
+  bool expired_ = false;    // a 410: the version is too old
+  std::set<std::string> known_;
+};
+
+}  // namespace wsf::kube

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "operator/kube/client.h"
+#include "operator/kube/kubeconfig.h"
+
+namespace wsf::kube {
+
+/// The Client over cpprestsdk. `post` runs a function on the operator's thread; it may be called
+/// from any thread.
+std::unique_ptr<Client> MakeRestClient(const Access& access,
+                                       std::function<void(std::function<void()>)> post);
+
+}  // namespace wsf::kube

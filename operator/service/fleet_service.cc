@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/service/fleet_service.h"
+
+#include <utility>
+
+namespace wsf::service {
+namespace {
+
+class Reactor;
+
+// Outlives the reactor as long as the operator holds it.
+class Link final : public GatewayLink {
+ public:
+  explicit Link(Reactor* reactor) : reactor_(reactor) {}
+  void Send(v1::ToGateway message) override;
+  void OnWritten();
+  void Detach() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    reactor_ = nullptr;
+  }
+
+ private:
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::mutex mutex_;
+  Reactor* reactor_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::ToGateway> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being written
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class Reactor final : public grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway> {
+ public:
+  explicit Reactor(FleetHandler* handler)
+      : handler_(handler), link_(std::make_shared<Link>(this)) {
+    StartRead(&incoming_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      link_->Detach();
+      handler_->OnDetach(link_);
+      Finish(grpc::Status::OK);
+      return;
+    }
+    handler_->OnMessage(link_, std::exchange(incoming_, {}));
+    StartRead(&incoming_);
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) link_->OnWritten();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  FleetHandler* const handler_;
+  std::shared_ptr<Link> link_;
+  v1::FromGateway incoming_;
+};
+
+void Link::Send(v1::ToGateway message) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (reactor_ == nullptr) return;
+  queue_.push_back(std::move(message));
+  if (!writing_) WriteNext();
+}
+
+void Link::OnWritten() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  queue_.pop_front();
+  writing_ = false;
+  if (!queue_.empty() && reactor_ != nullptr) WriteNext();
+}
+
+void Link::WriteNext() {
+  writing_ = true;
+  reactor_->StartWrite(&queue_.front());
+}
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway>* FleetService::Attach(
+    grpc::CallbackServerContext*) {
+  return new Reactor(handler_);
+}
+
+}  // namespace wsf::service

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "absl/base/thread_annotations.h"
+#include "wsf/v1/fleet.grpc.pb.h"
+
+namespace wsf::service {
+
+/// The way back to one gateway. Thread-safe; messages sent after the stream has ended are dropped.
+class GatewayLink {
+ public:
+  virtual ~GatewayLink() = default;
+  virtual void Send(v1::ToGateway message) = 0;
+};
+
+/// What gateways say. Called on gRPC's threads: an implementation only posts. For one link OnMessage
+/// is called in order, and OnDetach last.
+class FleetHandler {
+ public:
+  virtual ~FleetHandler() = default;
+  virtual void OnMessage(std::shared_ptr<GatewayLink> link, v1::FromGateway message) = 0;
+  virtual void OnDetach(std::shared_ptr<GatewayLink> link) = 0;
+};
+
+/// FleetService: one stream per gateway.
+class FleetService final : public v1::FleetService::CallbackService {
+ public:
+  explicit FleetService(FleetHandler* handler) : handler_(handler) {}
+
+  grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway>* Attach(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  FleetHandler* const handler_;
+};
+
+}  // namespace wsf::service

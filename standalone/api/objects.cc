@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/objects.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/spec/function.h"
+
+namespace wsf::api {
+namespace {
+
+constexpr int kDefaultGraceSeconds = 30;
+
+std::string Now() { return Rfc3339Seconds(UnixMicros()); }
+
+bool IsFunction(const Resource& resource) {
+  return std::string_view(resource.plural) == "websocketfunctions";
+}
+bool IsPod(const Resource& resource) { return std::string_view(resource.plural) == "pods"; }
+
+// DNS label or subdomain (RFC 1123), as Kubernetes wants names.
+bool IsName(const std::string& name) {
+  const auto valid = [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  return !name.empty() && name.size() <= 253 && name.front() != '-' && name.back() != '-' &&
+         std::all_of(name.begin(), name.end(), valid);
+}
+
+// The C++ validator; the schema's own part comes with the CRD.
+std::optional<Error> Validate(const Resource& resource, const Json& object, const Json* old) {
+  if (!IsFunction(resource)) return std::nullopt;
+  const spec::Function function = spec::ParseFunction(object);
+  std::string what;
+  for (const std::string& each : function.errors) what += (what.empty() ? "" : ", ") + each;
+  if (old != nullptr && (*old)["spec"].value("protocol", "WS") !=
+                            object.value("spec", Json::object()).value("protocol", "WS")) {
+    what = "spec.protocol cannot be changed";
+  }
+  if (what.empty()) return std::nullopt;
+  return Invalid("WebSocketFunction.wsf.dev \"" + function.name + "\" is invalid: " + what);
+}
+
+std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
+                                        const Resource& resource) {
+  const Json& metadata = stored["metadata"];
+  const std::string name = metadata.value("name", "");
+  for (const char* field : {"uid", "resourceVersion"}) {
+    const std::string value = wanted.value(field, "");
+    if (!value.empty() && value != metadata.value(field, "")) {
+      return Conflict("Operation cannot be fulfilled on " + std::string(resource.plural) + " \"" +
+                      name + "\": the object has been modified; please apply your changes to the " +
+                      "latest version and try again (" + field + ")");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Json object) {
+  Json& metadata = object["metadata"];
+  if (!metadata.is_object()) return BadRequest("metadata is missing");
+  const std::string name = metadata.value("name", "");
+  if (!IsName(name)) {
+    return Invalid("metadata.name: \"" + name + "\" must be lower case letters, digits and '-'");
+  }
+  if (store_->Find(resource, ns, name) != nullptr) {
+    return Error{409, "AlreadyExists", std::string(resource.plural) + " \"" + name +
+                                           "\" already exists"};
+  }
+  if (resource.namespaced) metadata["namespace"] = ns;
+  if (const auto error = Validate(resource, object, nullptr)) return *error;
+  metadata["uid"] = NewUuid();
+  metadata["creationTimestamp"] = Now();
+  if (resource.has_status) metadata["generation"] = 1;
+  object["apiVersion"] = resource.group_version();
+  object["kind"] = resource.kind;
+  if (IsFunction(resource)) object.erase("status");
+  if (IsPod(resource)) object["status"] = {{"phase", "Pending"}};
+  return *store_->Put(resource, std::move(object));
+}
+
+Result<Json> Objects::Update(const Resource& resource, const std::string& ns,
+                             const std::string& name, Part part, Json object) {
+  const Store::Object stored = store_->Find(resource, ns, name);
+  if (stored == nullptr) return NotFound(resource.plural, name);
+  if (!object.is_object() || !object["metadata"].is_object()) {
+    return BadRequest("the body is not an object with metadata");
+  }
+  if (const auto error = CheckPreconditions(object["metadata"], *stored, resource)) return *error;
+  Json result = *stored;
+  if (part == Part::kStatus) {
+    result["status"] = object.value("status", Json::object());
+  } else {
+    // What a client may not change stays.
+    Json metadata = object["metadata"];
+    for (const char* fixed : {"uid", "name", "namespace", "creationTimestamp", "generation",
+                              "deletionTimestamp", "deletionGracePeriodSeconds"}) {
+      if ((*stored)["metadata"].contains(fixed)) {
+        metadata[fixed] = (*stored)["metadata"][fixed];
+      } else {
+        metadata.erase(fixed);
+      }
+    }
+    result = std::move(object);
+    result["metadata"] = std::move(metadata);
+    result["apiVersion"] = resource.group_version();
+    result["kind"] = resource.kind;
+    if (resource.has_status) {
+      result.erase("status");
+      if (stored->contains("status")) result["status"] = (*stored)["status"];
+      if (result.value("spec", Json()) != stored->value("spec", Json())) {
+        result["metadata"]["generation"] =
+            (*stored)["metadata"].value("generation", std::int64_t{1}) + 1;
+      }
+    }
+    if (const auto error = Validate(resource, result, stored.get())) return *error;
+  }
+  result["metadata"]["resourceVersion"] = (*stored)["metadata"]["resourceVersion"];
+  if (result == *stored) return result;  // nothing changed: no new version, no event
+  const Json written = *store_->Put(resource, std::move(result));
+  RemoveIfDone(resource, written);
+  return written;
+}
+
+Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
+                            const std::string& name, Part part, const std::string& content_type,
+                            const Json& patch) {
+  const Store::Object stored = store_->Find(resource, ns, name);
+  if (stored == nullptr) return NotFound(resource.plural, name);
+  Json result = *stored;
+  if (absl::StartsWith(content_type, "application/json-patch+json")) {
+    try {
+      result = result.patch(patch);
+    } catch (const Json::exception& error) {
+      return Invalid(std::string("the patch does not fit: ") + error.what());
+    }
+  } else if (absl::StartsWith(content_type, "application/merge-patch+json") ||
+             absl::StartsWith(content_type, "application/strategic-merge-patch+json")) {
+    result.merge_patch(patch);
+  } else {
+    return Error{415, "UnsupportedMediaType", "patches of " + content_type + " are not served"};
+  }
+  // A version named in the patch is a precondition; else the one just read is current.
+  return Update(resource, ns, name, part, std::move(result));
+}
+
+Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
+                             const std::string& name, const Json& options) {
+  const Store::Object stored = store_->Find(resource, ns, name);
+  if (stored == nullptr) return NotFound(resource.plural, name);
+  const Json preconditions = options.value("preconditions", Json::object());
+  if (const auto error = CheckPreconditions(preconditions, *stored, resource)) return *error;
+  Json object = *stored;
+  Json& metadata = object["metadata"];
+  const bool was_deleting = metadata.contains("deletionTimestamp");
+  std::int64_t grace = 0;
+  if (IsPod(resource)) {
+    const Json spec = object.value("spec", Json::object());
+    grace = options.value("gracePeriodSeconds",
+                          spec.value("terminationGracePeriodSeconds",
+                                     std::int64_t{kDefaultGraceSeconds}));
+    if (was_deleting) {
+      grace = std::min(grace, metadata.value("deletionGracePeriodSeconds", grace));
+    }
+  }
+  if (!was_deleting) metadata["deletionTimestamp"] = Now();
+  metadata["deletionGracePeriodSeconds"] = grace;
+  const Json written = object == *stored ? *stored : *store_->Put(resource, std::move(object));
+  RemoveIfDone(resource, written);
+  return written;
+}
+
+void Objects::RemoveIfDone(const Resource& resource, const Json& object) {
+  const Json& metadata = object["metadata"];
+  if (!metadata.contains("deletionTimestamp")) return;
+  if (!metadata.value("finalizers", Json::array()).empty()) return;
+  // A pod goes when its processes have (FinishPod), or by force.
+  const bool by_force = metadata.value("deletionGracePeriodSeconds", 0) == 0;
+  if (IsPod(resource) && !by_force) return;
+  store_->Remove(resource, metadata.value("namespace", ""), metadata.value("name", ""));
+  CollectOwned(metadata.value("uid", ""));
+}
+
+void Objects::FinishPod(const std::string& ns, const std::string& name) {
+  const Resource& pods = *FindResource("/api/v1", "pods");
+  const Store::Object stored = store_->Find(pods, ns, name);
+  if (stored == nullptr || !(*stored)["metadata"].contains("deletionTimestamp")) return;
+  Json object = *stored;
+  object["metadata"]["deletionGracePeriodSeconds"] = 0;
+  RemoveIfDone(pods, *store_->Put(pods, std::move(object)));
+}
+
+void Objects::CollectOwned(const std::string& owner_uid) {
+  for (const Resource& resource : Resources()) {
+    for (const Store::Object& object : store_->List(resource, "")) {
+      const Json& metadata = (*object)["metadata"];
+      const Json owners = metadata.value("ownerReferences", Json::array());
+      const bool owned = std::any_of(owners.begin(), owners.end(), [&](const Json& owner) {
+        return owner.value("uid", "") == owner_uid;
+      });
+      if (owned && !metadata.contains("deletionTimestamp")) {
+        Delete(resource, metadata.value("namespace", ""), metadata.value("name", ""),
+               Json::object());
+      }
+    }
+  }
+}
+
+}  // namespace wsf::api

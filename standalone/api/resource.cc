@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/resource.h"
+
+namespace wsf::api {
+
+const std::vector<Resource>& Resources() {
+  static const std::vector<Resource> kResources = {
+      {"", "v1", "namespaces", "namespace", "Namespace", {"ns"}, {}, false, false},
+      {"", "v1", "pods", "pod", "Pod", {"po"}, {"all"}, true, true},
+      {"", "v1", "events", "event", "Event", {"ev"}, {}, true, false},
+      {"", "v1", "secrets", "secret", "Secret", {}, {}, true, false},
+      {"coordination.k8s.io", "v1", "leases", "lease", "Lease", {}, {}, true, false},
+      {"wsf.dev", "v1alpha1", "websocketfunctions", "websocketfunction", "WebSocketFunction",
+       {"wsf"}, {"websocketfunctions"}, true, true},
+  };
+  return kResources;
+}
+
+const Resource* FindResource(const std::string& group_path, const std::string& plural) {
+  for (const Resource& each : Resources()) {
+    if (each.path() == group_path && plural == each.plural) return &each;
+  }
+  return nullptr;
+}
+
+}  // namespace wsf::api

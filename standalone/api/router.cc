@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/router.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "common/base/time.h"
+#include "common/spec/yaml.h"
+#include "standalone/api/discovery.h"
+
+namespace wsf::api {
+namespace {
+
+std::string Get(const std::map<std::string, std::string>& query, const char* name) {
+  const auto found = query.find(name);
+  return found == query.end() ? "" : found->second;
+}
+
+bool WantsTable(const Request& request) {
+  return absl::StrContains(request.accept, "as=Table");
+}
+
+const char* TypeName(Change::Type type) {
+  switch (type) {
+    case Change::Type::kAdded: return "ADDED";
+    case Change::Type::kModified: return "MODIFIED";
+    case Change::Type::kDeleted: return "DELETED";
+  }
+  return "";
+}
+
+std::optional<Json> ParseBody(const Request& request) {
+  if (request.body.empty()) return Json::object();
+  Json json = Json::parse(request.body, nullptr, false);
+  if (!json.is_discarded()) return json;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Reply JsonReply(int status, const Json& body) {
+  return {status, "application/json",
+          body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
+
+Reply ErrorReply(const Error& error) { return JsonReply(error.code, StatusObject(error)); }
+
+// ---- Watches ----
+
+bool Watch::Matches(const Change& change) const {
+  if (change.resource != resource) return false;
+  const Json& metadata = (*change.object)["metadata"];
+  return (ns.empty() || metadata.value("namespace", "") == ns) &&
+         (name.empty() || metadata.value("name", "") == name) &&
+         labels.MatchesLabels(*change.object) && fields.MatchesFields(*change.object);
+}
+
+std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
+  const std::string version = (*change.object)["metadata"].value("resourceVersion", "");
+  const Json object = as_table ? MakeTable(*resource, {change.object}, version, now_unix_micros)
+                               : *change.object;
+  const Json line = {{"type", TypeName(change.type)}, {"object", object}};
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string Watch::Bookmark(std::uint64_t at) const {
+  const Json object = {{"apiVersion", resource->group_version()},
+                       {"kind", resource->kind},
+                       {"metadata", {{"resourceVersion", std::to_string(at)}}}};
+  return Json{{"type", "BOOKMARK"}, {"object", object}}.dump() + "\n";
+}
+
+Watch Router::StartWatch(const Request& request, const Target& target) {
+  Watch watch;
+  watch.resource = target.resource;
+  watch.ns = target.ns;
+  watch.name = target.name;
+  watch.labels = Selector(Get(request.query, "labelSelector"));
+  watch.fields = Selector(Get(request.query, "fieldSelector"));
+  watch.as_table = WantsTable(request);
+  const std::string version = Get(request.query, "resourceVersion");
+  watch.from_now = version.empty() || version == "0" || !absl::SimpleAtoi(version, &watch.version);
+  if (!absl::SimpleAtoi(Get(request.query, "timeoutSeconds"), &watch.timeout_seconds)) {
+    watch.timeout_seconds = 0;
+  }
+  return watch;
+}
+
+// ---- Requests ----
+
+std::optional<Router::Target> Router::ParsePath(const std::string& path) {
+  std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
+  const std::size_t group_parts = !parts.empty() && parts[0] == "api" ? 2 : 3;
+  if (parts.size() <= group_parts) return std::nullopt;
+  std::string group_path;
+  for (std::size_t i = 0; i < group_parts; ++i) group_path += "/" + parts[i];
+  std::vector<std::string> rest(parts.begin() + static_cast<std::ptrdiff_t>(group_parts),
+                                parts.end());
+  Target target;
+  // /namespaces/NS/RESOURCE/...; but /namespaces/NS alone is a Namespace.
+  if (rest.size() >= 3 && rest[0] == "namespaces") {
+    target.ns = rest[1];
+    rest.erase(rest.begin(), rest.begin() + 2);
+  }
+  target.resource = FindResource(group_path, rest[0]);
+  if (target.resource == nullptr || rest.size() > 3) return std::nullopt;
+  if (rest.size() > 1) target.name = rest[1];
+  if (rest.size() > 2) target.subresource = rest[2];
+  return target;
+}
+
+std::variant<Reply, Watch> Router::Handle(const Request& request) {
+  if (request.method == "GET") {
+    if (const auto document = Discover(request.path)) return JsonReply(200, *document);
+    if (request.path == "/healthz" || request.path == "/readyz") return Reply{200, "text/plain", "ok"};
+  }
+  if (request.path == "/apis/authentication.k8s.io/v1/tokenreviews") return ReviewToken(request);
+  const auto target = ParsePath(request.path);
+  if (!target) {
+    return ErrorReply({404, "NotFound", "the server could not find the requested resource"});
+  }
+  if (request.method == "GET") return Read(request, *target);
+  const Result<Json> result = Write(request, *target);
+  if (const Error* error = std::get_if<Error>(&result)) return ErrorReply(*error);
+  return JsonReply(request.method == "POST" ? 201 : 200, std::get<Json>(result));
+}
+
+std::variant<Reply, Watch> Router::Read(const Request& request, const Target& target) {
+  const std::string watch = Get(request.query, "watch");
+  if (watch == "1" || watch == "true") return StartWatch(request, target);
+  if (target.name.empty()) return List(request, target);
+  if (target.subresource == "log") return Log(request, target);
+  const Store::Object object =
+      objects_->store().Find(*target.resource, target.ns, target.name);
+  if (object == nullptr) return ErrorReply(NotFound(target.resource->plural, target.name));
+  if (!WantsTable(request)) return JsonReply(200, *object);
+  return JsonReply(200, MakeTable(*target.resource, {object},
+                                  (*object)["metadata"].value("resourceVersion", ""),
+                                  UnixMicros()));
+}
+
+Reply Router::List(const Request& request, const Target& target) {
+  const Selector labels(Get(request.query, "labelSelector"));
+  const Selector fields(Get(request.query, "fieldSelector"));
+  std::vector<Store::Object> objects;
+  for (Store::Object& each : objects_->store().List(*target.resource, target.ns)) {
+    if (labels.MatchesLabels(*each) && fields.MatchesFields(*each)) objects.push_back(each);
+  }
+  const std::string version = std::to_string(objects_->store().version());
+  if (WantsTable(request)) {
+    return JsonReply(200, MakeTable(*target.resource, objects, version, UnixMicros()));
+  }
+  Json items = Json::array();
+  for (const Store::Object& each : objects) items.push_back(*each);
+  return JsonReply(200, {{"apiVersion", target.resource->group_version()},
+                         {"kind", std::string(target.resource->kind) + "List"},
+                         {"metadata", {{"resourceVersion", version}}},
+                         {"items", items}});
+}
+
+Result<Json> Router::Write(const Request& request, const Target& target) {
+  const Resource& resource = *target.resource;
+  std::optional<Json> body = ParseBody(request);
+  if (!body) return BadRequest("the body is not JSON");
+  const auto part = target.subresource == "status" ? Objects::Part::kStatus
+                                                   : Objects::Part::kObject;
+  if (!target.subresource.empty() && part != Objects::Part::kStatus) {
+    return NotFound(target.subresource, target.name);
+  }
+  if (!Get(request.query, "dryRun").empty()) {
+    return BadRequest("dry runs are not served by the embedded API");
+  }
+  if (request.method == "POST" && target.name.empty()) {
+    return objects_->Create(resource, target.ns, *std::move(body));
+  }
+  if (target.name.empty()) return Error{405, "MethodNotAllowed", "name an object"};
+  if (request.method == "PUT") {
+    return objects_->Update(resource, target.ns, target.name, part, *std::move(body));
+  }
+  if (request.method == "PATCH") {
+    return objects_->Patch(resource, target.ns, target.name, part, request.content_type, *body);
+  }
+  if (request.method == "DELETE") {
+    return objects_->Delete(resource, target.ns, target.name, *body);
+  }
+  return Error{405, "MethodNotAllowed", request.method + " is not served"};
+}
+
+Reply Router::Log(const Request& request, const Target& target) {
+  const std::string container = Get(request.query, "container");
+  const auto text = backends_.read_log(target.ns, target.name,
+                                       container.empty() ? "function" : container);
+  if (!text) return ErrorReply(NotFound("logs of pod", target.name));
+  return {200, "text/plain", *text};
+}
+
+Reply Router::ReviewToken(const Request& request) {
+  std::optional<Json> body = ParseBody(request);
+  if (request.method != "POST" || !body || !body->contains("spec")) {
+    return ErrorReply(BadRequest("POST a TokenReview"));
+  }
+  (*body)["status"] = backends_.review_token((*body)["spec"].value("token", ""));
+  return JsonReply(201, *body);
+}
+
+}  // namespace wsf::api

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <variant>
+
+#include "standalone/api/objects.h"
+#include "standalone/api/table.h"
+
+namespace wsf::api {
+
+struct Request {
+  std::string method;
+  std::string path;                          ///< without the query, percent-decoded
+  std::map<std::string, std::string> query;  ///< decoded
+  std::string accept;
+  std::string content_type;
+  std::string body;
+};
+
+struct Reply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+/// A watch to be streamed.
+struct Watch {
+  const Resource* resource = nullptr;
+  std::string ns;
+  std::string name;  ///< only this one, or "" for all
+  Selector labels{""};
+  Selector fields{""};
+  std::uint64_t version = 0;
+  bool from_now = false;  ///< no resourceVersion given: existing objects first
+  bool as_table = false;
+  int timeout_seconds = 0;  ///< 0 = until the client goes
+
+  bool Matches(const Change& change) const;
+  /// The line for one change.
+  std::string Line(const Change& change, std::int64_t now_unix_micros) const;
+  std::string Bookmark(std::uint64_t version) const;
+};
+
+/// What else the API answers from.
+struct Backends {
+  /// TokenReview: the `status` for a token.
+  std::function<Json(const std::string& token)> review_token;
+  /// The text of a container's log; nothing when there is no such container.
+  std::function<std::optional<std::string>(const std::string& ns, const std::string& pod,
+                                           const std::string& container)>
+      read_log;
+};
+
+/// Maps requests to the objects: paths, verbs, discovery, Table form. No I/O.
+class Router {
+ public:
+  Router(Objects* objects, Backends backends)
+      : objects_(objects), backends_(std::move(backends)) {}
+
+  std::variant<Reply, Watch> Handle(const Request& request);
+
+ private:
+  struct Target {
+    const Resource* resource = nullptr;
+    std::string ns;
+    std::string name;
+    std::string subresource;
+  };
+  static std::optional<Target> ParsePath(const std::string& path);
+
+  Result<Json> Write(const Request& request, const Target& target);
+  std::variant<Reply, Watch> Read(const Request& request, const Target& target);
+  Reply List(const Request& request, const Target& target);
+  Watch StartWatch(const Request& request, const Target& target);
+  Reply Log(const Request& request, const Target& target);
+  Reply ReviewToken(const Request& request);
+
+  Objects* const objects_;
+  const Backends backends_;
+};
+
+Reply JsonReply(int status, const Json& body);
+Reply ErrorReply(const Error& error);
+
+}  // namespace wsf::api

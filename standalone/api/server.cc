@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/server.h"
+
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+#include <deque>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "common/base/time.h"
+#include "common/net/await.h"
+
+namespace wsf::api {
+namespace {
+
+namespace beast = boost::beast;
+namespace beast_http = boost::beast::http;
+using Stream = beast::ssl_stream<beast::tcp_stream>;
+using BeastRequest = beast_http::request<beast_http::string_body>;
+
+constexpr auto kBookmarks = std::chrono::seconds(15);
+constexpr std::size_t kMaxBodyBytes = 4 << 20;
+
+std::string Decode(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    int code = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        absl::SimpleHexAtoi(text.substr(i + 1, 2), &code)) {
+      out += static_cast<char>(code);
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+template <typename BeastView>
+std::string Copy(const BeastView& text) {
+  return std::string(text.data(), text.size());
+}
+
+Request ToRequest(const BeastRequest& from) {
+  Request request;
+  const std::string target = Copy(from.target());
+  const std::size_t question = target.find('?');
+  request.method = Copy(from.method_string());
+  request.path = Decode(target.substr(0, question));
+  if (question != std::string::npos) {
+    for (const absl::string_view part : absl::StrSplit(target.substr(question + 1), '&')) {
+      const std::pair<std::string, std::string> pair =
+          absl::StrSplit(part, absl::MaxSplits('=', 1));
+      request.query[Decode(pair.first)] = Decode(pair.second);
+    }
+  }
+  request.accept = Copy(from[beast_http::field::accept]);
+  request.content_type = Copy(from[beast_http::field::content_type]);
+  request.body = from.body();
+  return request;
+}
+
+// A page in a browser has an Origin; a rebound name has another Host.
+bool IsFromPage(const BeastRequest& request) {
+  const std::string host = Copy(request[beast_http::field::host]);
+  return request.count(beast_http::field::origin) > 0 ||
+         !(absl::StartsWith(host, "127.") || absl::StartsWith(host, "localhost"));
+}
+
+std::string Chunk(const std::string& text) {
+  return absl::StrFormat("%x\r\n", text.size()) + text + "\r\n";
+}
+
+}  // namespace
+
+struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
+  Inside(boost::asio::io_context& io, Router* router, Store* store)
+      : io(io), acceptor(io), tls(boost::asio::ssl::context::tls_server), router(router),
+        store(store) {}
+
+  net::awaitable<void> Accept();
+  net::awaitable<void> Serve(boost::asio::ip::tcp::socket socket);
+  /// Returns whether the connection can be used again.
+  net::awaitable<bool> Answer(Stream& stream, BeastRequest request);
+  net::awaitable<void> StreamWatch(Stream& stream, Watch watch);
+
+  boost::asio::io_context& io;
+  boost::asio::ip::tcp::acceptor acceptor;
+  boost::asio::ssl::context tls;
+  Router* const router;
+  Store* const store;
+};
+
+Server::Server(boost::asio::io_context& io, const Endpoint& address, const std::string& authority,
+               const tls::KeyPair& own, Router* router, Store* store,
+               boost::system::error_code& error)
+    : inside_(std::make_shared<Inside>(io, router, store)) {
+  namespace ssl = boost::asio::ssl;
+  ssl::context& tls = inside_->tls;
+  tls.set_options(ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
+  tls.use_certificate_chain(boost::asio::buffer(own.certificate), error);
+  if (!error) tls.use_private_key(boost::asio::buffer(own.key), ssl::context::pem, error);
+  if (!error) tls.add_certificate_authority(boost::asio::buffer(authority), error);
+  if (!error) tls.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+  auto& acceptor = inside_->acceptor;
+  if (!error) acceptor.open(address.protocol(), error);
+  if (error) return;
+  acceptor.set_option(boost::asio::ip::tcp::acceptor::reuse_address(true), error);
+  acceptor.bind(address, error);
+  if (!error) acceptor.listen(boost::asio::ip::tcp::acceptor::max_listen_connections, error);
+}
+
+Server::~Server() {
+  boost::system::error_code ignored;
+  inside_->acceptor.close(ignored);
+}
+
+void Server::Start() { net::Spawn(inside_->io.get_executor(), inside_->Accept()); }
+
+Server::Endpoint Server::address() const { return inside_->acceptor.local_endpoint(); }
+
+net::awaitable<void> Server::Inside::Accept() {
+  const auto self = shared_from_this();
+  while (acceptor.is_open()) {
+    net::error_code error;
+    boost::asio::ip::tcp::socket socket = co_await acceptor.async_accept(net::Await(error));
+    if (!error) net::Spawn(io.get_executor(), Serve(std::move(socket)));
+  }
+}
+
+net::awaitable<void> Server::Inside::Serve(boost::asio::ip::tcp::socket socket) {
+  const auto self = shared_from_this();
+  net::error_code error;
+  socket.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  Stream stream(std::move(socket), tls);
+  co_await stream.async_handshake(boost::asio::ssl::stream_base::server, net::Await(error));
+  beast::flat_buffer buffer;
+  bool again = true;
+  while (!error && again) {
+    beast_http::request_parser<beast_http::string_body> parser;
+    parser.body_limit(kMaxBodyBytes);
+    co_await beast_http::async_read(stream, buffer, parser, net::Await(error));
+    if (!error) again = co_await Answer(stream, parser.release());
+  }
+  beast::get_lowest_layer(stream).close();
+}
+
+net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request) {
+  const bool keep_alive = request.keep_alive();
+  std::variant<Reply, Watch> answer;
+  if (IsFromPage(request)) {
+    answer = ErrorReply({403, "Forbidden", "web pages may not use this API"});
+  } else {
+    answer = router->Handle(ToRequest(request));
+  }
+  if (Watch* watch = std::get_if<Watch>(&answer)) {
+    co_await StreamWatch(stream, std::move(*watch));
+    co_return false;
+  }
+  Reply& reply = std::get<Reply>(answer);
+  beast_http::response<beast_http::string_body> response;
+  response.version(11);
+  response.result(static_cast<unsigned>(reply.status));
+  response.set(beast_http::field::content_type, reply.content_type);
+  response.body() = std::move(reply.body);
+  response.keep_alive(keep_alive);
+  response.prepare_payload();
+  net::error_code error;
+  co_await beast_http::async_write(stream, response, net::Await(error));
+  co_return keep_alive && !error;
+}
+
+// Changes go into a queue as they happen and out as the client takes them.
+net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
+  std::deque<std::string> lines;
+  boost::asio::steady_timer wake(io);
+  std::uint64_t last = store->version();
+  const auto take = [&](const Change& change) {
+    last = change.version;
+    if (!watch.Matches(change)) return;
+    lines.push_back(watch.Line(change, UnixMicros()));
+    wake.cancel();
+  };
+  if (watch.from_now) {
+    for (const Store::Object& each : store->List(*watch.resource, watch.ns)) {
+      take(Change{last, Change::Type::kAdded, watch.resource, each});
+    }
+  } else if (!store->Reaches(watch.version)) {
+    const Error gone = {410, "Expired", "too old resource version"};
+    lines.push_back(Json{{"type", "ERROR"}, {"object", StatusObject(gone)}}.dump() + "\n");
+  } else {
+    for (const Change& each : store->Since(watch.version)) take(each);
+  }
+  const std::shared_ptr<void> subscription = store->Subscribe(take);
+
+  std::string out =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const TimePoint start = std::chrono::steady_clock::now();
+  const TimePoint end = watch.timeout_seconds > 0
+                            ? start + std::chrono::seconds(watch.timeout_seconds)
+                            : TimePoint::max();
+  net::error_code error;
+  while (!error) {
+    for (const std::string& line : lines) out += Chunk(line);
+    lines.clear();
+    if (!out.empty()) {
+      co_await boost::asio::async_write(stream, boost::asio::buffer(out), net::Await(error));
+    }
+    out.clear();
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= end || error) break;
+    if (!lines.empty()) continue;
+    const TimePoint bookmark = now + kBookmarks;
+    wake.expires_at(std::min(end, bookmark));
+    net::error_code ignored;
+    co_await wake.async_wait(net::Await(ignored));
+    if (std::chrono::steady_clock::now() >= bookmark) lines.push_back(watch.Bookmark(last));
+  }
+  if (error) co_return;
+  const std::string last_chunk = "0\r\n\r\n";
+  co_await boost::asio::async_write(stream, boost::asio::buffer(last_chunk), net::Await(error));
+}
+
+}  // namespace wsf::api

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+
+#include "common/tls/certificate.h"
+#include "standalone/api/router.h"
+#include "standalone/api/store.h"
+
+namespace wsf::api {
+
+/// The embedded API's listener: TLS only, a client certificate of `authority` demanded, any request
+/// with an Origin refused, Host checked (contracts.md, "Two listeners"): whoever reaches this API
+/// runs commands.
+///
+/// Threading: confined to the io_context's one thread.
+class Server {
+ public:
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  /// `error` says why it could not listen.
+  Server(boost::asio::io_context& io, const Endpoint& address, const std::string& authority,
+         const tls::KeyPair& own, Router* router, Store* store,
+         boost::system::error_code& error);
+  ~Server();
+
+  void Start();
+  Endpoint address() const;
+
+ private:
+  struct Inside;  // Beast and OpenSSL stay in the .cc
+  std::shared_ptr<Inside> inside_;
+};
+
+}  // namespace wsf::api

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/table.h"
+
+#include <functional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "common/base/time.h"
+
+namespace wsf::api {
+namespace {
+
+using Cell = std::function<Json(const Json& object)>;
+
+struct Column {
+  const char* name;
+  const char* type;
+  int priority;  // 1: only with -o wide
+  Cell cell;
+};
+
+const Json& At(const Json& object, const char* pointer) {
+  static const Json kNothing;
+  const Json::json_pointer where(pointer);
+  return object.contains(where) ? object.at(where) : kNothing;
+}
+
+Cell Value(const char* pointer) {
+  return [pointer](const Json& object) {
+    const Json& value = At(object, pointer);
+    return value.is_null() ? Json("") : value;
+  };
+}
+
+Cell Number(const char* pointer) {
+  return [pointer](const Json& object) {
+    const Json& value = At(object, pointer);
+    return value.is_null() ? Json(0) : value;
+  };
+}
+
+Cell ReadyCondition(const char* field) {
+  return [field](const Json& object) {
+    const Json conditions = At(object, "/status/conditions");
+    for (const Json& each : conditions.is_array() ? conditions : Json::array()) {
+      if (each.value("type", "") == "Ready") return Json(each.value(field, ""));
+    }
+    return Json("");
+  };
+}
+
+std::string Age(const std::string& since, std::int64_t now) {
+  const std::int64_t seconds = (now - ParseRfc3339(since)) / 1'000'000;
+  if (since.empty()) return "<unknown>";
+  if (seconds < 120) return absl::StrCat(seconds, "s");
+  if (seconds < 7200) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 172800) return absl::StrCat(seconds / 3600, "h");
+  return absl::StrCat(seconds / 86400, "d");
+}
+
+// "2/2": of the server and the relay, how many run.
+Json PodReady(const Json& object) {
+  int ready = 0;
+  for (const char* list : {"/status/initContainerStatuses", "/status/containerStatuses"}) {
+    const Json statuses = At(object, list);
+    for (const Json& each : statuses.is_array() ? statuses : Json::array()) {
+      ready += each.value("ready", false) ? 1 : 0;
+    }
+  }
+  return absl::StrCat(ready, "/2");
+}
+
+Json PodStatus(const Json& object) {
+  if (object["metadata"].contains("deletionTimestamp")) return "Terminating";
+  const Json& phase = At(object, "/status/phase");
+  return phase.is_null() ? Json("Pending") : phase;
+}
+
+std::vector<Column> ColumnsOf(const Resource& resource, std::int64_t now) {
+  std::vector<Column> columns = {{"Name", "string", 0, Value("/metadata/name")}};
+  const std::string plural = resource.plural;
+  if (plural == "websocketfunctions") {
+    columns.insert(columns.end(), {{"URL", "string", 0, Value("/status/url")},
+                                   {"Live", "integer", 0, Number("/status/live")},
+                                   {"Free", "integer", 0, Number("/status/free")},
+                                   {"Waiting", "integer", 0, Number("/status/waiting")},
+                                   {"Ready", "string", 0, ReadyCondition("status")},
+                                   {"Reason", "string", 0, ReadyCondition("reason")},
+                                   {"Sessions", "integer", 1, Number("/status/sessions/total")},
+                                   {"Failed", "integer", 1, Number("/status/sessions/failed")},
+                                   {"Image", "string", 1, Value("/spec/image")},
+                                   {"Revision", "string", 1, Value("/status/revision")}});
+  } else if (plural == "pods") {
+    columns.insert(columns.end(), {{"Ready", "string", 0, PodReady},
+                                   {"Status", "string", 0, PodStatus},
+                                   {"IP", "string", 1, Value("/status/podIP")}});
+  } else if (plural == "events") {
+    columns.insert(columns.end(), {{"Type", "string", 0, Value("/type")},
+                                   {"Reason", "string", 0, Value("/reason")},
+                                   {"Object", "string", 0, Value("/involvedObject/name")},
+                                   {"Message", "string", 0, Value("/message")}});
+  }
+  columns.push_back({"Age", "string", 0, [now](const Json& object) {
+                       return Json(Age(object["metadata"].value("creationTimestamp", ""), now));
+                     }});
+  return columns;
+}
+
+}  // namespace
+
+Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
+               const std::string& resource_version, std::int64_t now_unix_micros) {
+  const std::vector<Column> columns = ColumnsOf(resource, now_unix_micros);
+  Json definitions = Json::array();
+  for (const Column& column : columns) {
+    definitions.push_back({{"name", column.name},
+                           {"type", column.type},
+                           {"format", std::string_view(column.name) == "Name" ? "name" : ""},
+                           {"description", ""},
+                           {"priority", column.priority}});
+  }
+  Json rows = Json::array();
+  for (const Store::Object& object : objects) {
+    Json cells = Json::array();
+    for (const Column& column : columns) cells.push_back(column.cell(*object));
+    rows.push_back({{"cells", cells},
+                    {"object",
+                     {{"kind", "PartialObjectMetadata"},
+                      {"apiVersion", "meta.k8s.io/v1"},
+                      {"metadata", (*object)["metadata"]}}}});
+  }
+  return {{"kind", "Table"},
+          {"apiVersion", "meta.k8s.io/v1"},
+          {"metadata", {{"resourceVersion", resource_version}}},
+          {"columnDefinitions", definitions},
+          {"rows", rows}};
+}
+
+Selector::Selector(const std::string& text) {
+  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+    const std::string term(absl::StripAsciiWhitespace(part));
+    const std::size_t differs = term.find("!=");
+    const std::size_t equals = term.find('=');
+    if (differs != std::string::npos) {
+      terms_.push_back({term.substr(0, differs), Kind::kDiffers, term.substr(differs + 2)});
+    } else if (equals != std::string::npos) {
+      const bool doubled = term.compare(equals, 2, "==") == 0;
+      terms_.push_back(
+          {term.substr(0, equals), Kind::kEquals, term.substr(equals + (doubled ? 2 : 1))});
+    } else if (term[0] == '!') {
+      terms_.push_back({term.substr(1), Kind::kMissing, ""});
+    } else {
+      terms_.push_back({term, Kind::kExists, ""});
+    }
+  }
+}
+
+bool Selector::Holds(const Term& term, const std::string* value) {
+  switch (term.kind) {
+    case Kind::kEquals: return value != nullptr ? *value == term.value : term.value.empty();
+    case Kind::kDiffers: return value == nullptr || *value != term.value;
+    case Kind::kExists: return value != nullptr;
+    case Kind::kMissing: return value == nullptr;
+  }
+  return false;
+}
+
+bool Selector::MatchesLabels(const Json& object) const {
+  const Json labels = object["metadata"].value("labels", Json::object());
+  for (const Term& term : terms_) {
+    const auto found = labels.find(term.key);
+    const std::string value =
+        found != labels.end() && found->is_string() ? found->get<std::string>() : "";
+    if (!Holds(term, found == labels.end() ? nullptr : &value)) return false;
+  }
+  return true;
+}
+
+bool Selector::MatchesFields(const Json& object) const {
+  for (const Term& term : terms_) {
+    const Json* at = &object;
+    for (const absl::string_view part : absl::StrSplit(term.key, '.')) {
+      const auto found = at->is_object() ? at->find(std::string(part)) : at->end();
+      static const Json kNothing;
+      at = at->is_object() && found != at->end() ? &*found : &kNothing;
+    }
+    const std::string value = at->is_string() ? at->get<std::string>() : "";
+    if (!Holds(term, &value)) return false;
+  }
+  return true;
+}
+
+}  // namespace wsf::api

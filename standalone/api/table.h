@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "standalone/api/store.h"
+
+namespace wsf::api {
+
+/// What `kubectl get` prints: a meta.k8s.io/v1 Table of the objects (K06 for WebSocketFunctions).
+Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
+               const std::string& resource_version, std::int64_t now_unix_micros);
+
+/// A label or field selector: `a=b,c!=d,e,!f`.
+class Selector {
+ public:
+  explicit Selector(const std::string& text);
+  bool MatchesLabels(const Json& object) const;
+  /// Dotted paths, e.g. `metadata.name=x`, `involvedObject.uid=y`.
+  bool MatchesFields(const Json& object) const;
+
+ private:
+  enum class Kind { kEquals, kDiffers, kExists, kMissing };
+  struct Term {
+    std::string key;
+    Kind kind;
+    std::string value;
+  };
+  static bool Holds(const Term& term, const std::string* value);
+  std::vector<Term> terms_;
+};
+
+}  // namespace wsf::api

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/runtime/runtime.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "common/base/ids.h"
+
+namespace wsf::runtime {
+namespace {
+
+using api::Json;
+
+const api::Resource& Pods() { return *api::FindResource("/api/v1", "pods"); }
+
+void WriteSecret(const std::string& path, const std::string& text) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  [[maybe_unused]] const ssize_t written = write(file, text.data(), text.size());
+  close(file);
+}
+
+void AppendLine(const std::string& path, const std::string& line) {
+  std::ofstream(path, std::ios::app) << line << '\n';
+}
+
+// Made by somebody else than the operator: this runtime runs no other shape.
+bool HasOurShape(const Json& pod) {
+  const Json spec = pod.value("spec", Json::object());
+  const Json servers = spec.value("initContainers", Json::array());
+  const Json relays = spec.value("containers", Json::array());
+  return servers.size() == 1 && relays.size() == 1 && servers[0].value("name", "") == "function" &&
+         servers[0].value("ports", Json::array()).size() == 1;
+}
+
+}  // namespace
+
+Runtime::Runtime(boost::asio::io_context& io, api::Objects* objects, Addresses* addresses,
+                 Options options)
+    : io_(io), objects_(objects), addresses_(addresses), options_(std::move(options)) {}
+
+void Runtime::Start() {
+  subscription_ = objects_->store().Subscribe([this](const api::Change& change) {
+    // Later: a change of the store must not run within another.
+    boost::asio::post(io_, [this, change] { OnPod(change); });
+  });
+}
+
+void Runtime::OnPod(const api::Change& change) {
+  if (change.resource != &Pods()) return;
+  const Json& pod = *change.object;
+  const std::string uid = pod["metadata"].value("uid", "");
+  const auto found = running_.find(uid);
+  const bool deleting = pod["metadata"].contains("deletionTimestamp");
+  const bool removed = change.type == api::Change::Type::kDeleted;
+  if (found != running_.end()) {
+    const std::int64_t grace = pod["metadata"].value("deletionGracePeriodSeconds", 0);
+    if (deleting || removed) found->second.runner->Stop(std::chrono::seconds(grace));
+  } else if (!deleting && !removed && pod["status"].value("phase", "") == "Pending") {
+    if (HasOurShape(pod)) StartPod(pod);
+  } else if (deleting && !removed) {
+    objects_->FinishPod(pod["metadata"]["namespace"], pod["metadata"]["name"]);
+  }
+}
+
+void Runtime::StartPod(const Json& pod) {
+  const Json& metadata = pod["metadata"];
+  const std::string uid = metadata["uid"];
+  Running running;
+  running.ns = metadata["namespace"];
+  running.name = metadata["name"];
+  running.address = addresses_->Take(std::chrono::steady_clock::now());
+  running.folder = options_.data_folder + "/pods/" + uid;
+  running.token = Hex(RandomBytes(32));
+  std::filesystem::create_directories(running.folder);
+  WriteSecret(running.folder + "/token", running.token);
+
+  PodRunner::Callbacks callbacks;
+  callbacks.on_status = [this, ns = running.ns, name = running.name](const Json& status) {
+    const Json patch = {{"status", status}};
+    objects_->Patch(Pods(), ns, name, api::Objects::Part::kStatus, "application/merge-patch+json",
+                    patch);
+  };
+  callbacks.on_output = [this, name = running.name, folder = running.folder](
+                            const std::string& container, const std::string& line) {
+    AppendLine(folder + "/" + container + ".log", line);
+    if (container == "function") options_.on_server_output(name, line);
+  };
+  callbacks.on_gone = [this, uid] {
+    boost::asio::post(io_, [this, uid] { OnGone(uid); });
+  };
+  const Placement placement = {running.address, running.folder, options_.sidecar};
+  running.runner = std::make_shared<PodRunner>(io_, pod, placement, std::move(callbacks));
+  const auto runner = running.runner;
+  running_[uid] = std::move(running);
+  runner->Start();
+}
+
+void Runtime::OnGone(const std::string& uid) {
+  const auto found = running_.find(uid);
+  if (found == running_.end()) return;
+  addresses_->GiveBack(found->second.address, std::chrono::steady_clock::now());
+  objects_->FinishPod(found->second.ns, found->second.name);
+  std::error_code ignored;
+  std::filesystem::remove_all(found->second.folder, ignored);
+  running_.erase(found);
+}
+
+Json Runtime::ReviewToken(const std::string& token) const {
+  for (const auto& [uid, running] : running_) {
+    if (!EqualInConstantTime(token, running.token)) continue;
+    const Json extra = {{"authentication.kubernetes.io/pod-uid", {uid}},
+                        {"authentication.kubernetes.io/pod-name", {running.name}}};
+    return {{"authenticated", true},
+            {"audiences", {"wsf-operator"}},
+            {"user",
+             {{"username", "system:serviceaccount:" + running.ns + ":default"},
+              {"extra", extra}}}};
+  }
+  return {{"authenticated", false}, {"error", "the token belongs to no running pod"}};
+}
+
+std::optional<std::string> Runtime::ReadLog(const std::string& ns, const std::string& pod,
+                                            const std::string& container) const {
+  for (const auto& [uid, running] : running_) {
+    if (running.ns != ns || running.name != pod) continue;
+    if (container != "function" && container != "relay") return std::nullopt;
+    std::ifstream file(running.folder + "/" + container + ".log");
+    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  }
+  return std::nullopt;
+}
+
+}  // namespace wsf::runtime

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/supervisor/component.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+extern char** environ;
+
+namespace wsf::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kBackOff = milliseconds(100);
+constexpr auto kBackOffMax = milliseconds(5000);
+constexpr auto kHealthy = std::chrono::seconds(10);
+
+}  // namespace
+
+Component::Component(boost::asio::io_context& io, std::vector<std::string> command,
+                     std::function<void(const std::string&)> on_line)
+    : io_(io),
+      command_(std::move(command)),
+      on_line_(std::move(on_line)),
+      again_(io),
+      back_off_(kBackOff) {}
+
+void Component::Start() {
+  runtime::ProcessOptions options;
+  options.command = command_;
+  for (char** each = environ; *each != nullptr; ++each) options.environment.emplace_back(*each);
+  started_ = std::chrono::steady_clock::now();
+  std::string error;
+  process_ = runtime::Process::Start(
+      io_, options, {on_line_, [this](const runtime::Exit& exit) {
+        process_.reset();
+        if (stopping_) return;
+        std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
+                     command_[0].c_str(), exit.code);
+        if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;
+        again_.expires_after(back_off_);
+        back_off_ = std::min<milliseconds>(back_off_ * 2, kBackOffMax);
+        again_.async_wait([this](const boost::system::error_code& failed) {
+          if (!failed) Start();
+        });
+      }},
+      nullptr, &error);
+  if (process_ == nullptr) std::fprintf(stderr, "wsf: cannot start %s\n", error.c_str());
+}
+
+void Component::Stop() {
+  stopping_ = true;
+  again_.cancel();
+  if (process_ != nullptr) process_->Kill(SIGTERM);
+}
+
+}  // namespace wsf::supervisor

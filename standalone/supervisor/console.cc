@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/supervisor/console.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace wsf::supervisor {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string Bytes(std::int64_t bytes) {
+  if (bytes < 10000) return absl::StrCat(bytes, " B");
+  if (bytes < 10'000'000) return absl::StrCat(bytes / 1024, " KiB");
+  return absl::StrCat(bytes >> 20, " MiB");
+}
+
+// The random end of a UUIDv7 tells sessions of one second apart.
+std::string Short(const std::string& request_id) {
+  return request_id.size() < 6 ? request_id : request_id.substr(request_id.size() - 6);
+}
+
+const char* FieldToChange(int code) {
+  switch (code) {
+    case 455: return "  (raise idleTimeoutSeconds, 0 = off)";
+    case 433: return "  (raise executionTimeoutSeconds)";
+    case 406:
+    case 407: return "  (raise limits.maxMessageBytes)";
+    default: return "";
+  }
+}
+
+std::string Text(const Json& line, const char* name) {
+  return line.contains(name) && line[name].is_string() ? line[name].get<std::string>() : "";
+}
+
+}  // namespace
+
+std::string DescribeSession(const Json& record) {
+  const int code = record.value("statusCode", 0);
+  const Json to_server = record.value("toServer", Json::object());
+  const Json to_client = record.value("toClient", Json::object());
+  std::string close;
+  if (record.contains("closeCode")) close = absl::StrCat(", close ", record["closeCode"].dump());
+  return absl::StrFormat(
+      "- %s %d %s by %s%s, %.1f s, in %s, out %s%s", Short(Text(record, "requestId")), code,
+      Text(record, "reason"), Text(record, "closedBy"), close,
+      static_cast<double>(record.value("durationMs", std::int64_t{0})) / 1000.0,
+      Bytes(to_server.value("bytes", std::int64_t{0})),
+      Bytes(to_client.value("bytes", std::int64_t{0})), FieldToChange(code));
+}
+
+Console::Console(const std::string& records_path) {
+  if (records_path.empty()) return;
+  records_ = std::fopen(records_path.c_str(), "a");
+  ok_ = records_ != nullptr;
+}
+
+Console::~Console() {
+  if (records_ != nullptr) std::fclose(records_);
+}
+
+void Console::OnLog(const std::string& line) {
+  const Json log = Json::parse(line, nullptr, false);
+  if (!log.is_object()) {  // not from our own logger: a library's complaint
+    std::fprintf(stderr, "%s\n", line.c_str());
+    return;
+  }
+  const std::string message = Text(log, "msg");
+  const std::string level = Text(log, "level");
+  if (message == "session") return OnSession(log);
+  if (message == "connected") {
+    std::printf("+ %s connected to %s\n", Short(Text(log, "request_id")).c_str(),
+                Text(log, "instance").c_str());
+  } else if (message == "handshake refused" || level != "info") {
+    std::printf("! %s: %s\n", message.c_str(), Text(log, "error").c_str());
+  }
+  std::fflush(stdout);
+}
+
+void Console::OnSession(const Json& log) {
+  Json record = log;
+  for (const char* added : {"ts", "level", "msg"}) record.erase(added);
+  std::printf("%s\n", DescribeSession(record).c_str());
+  std::fflush(stdout);
+  if (records_ == nullptr) return;
+  std::fprintf(records_, "%s\n", record.dump().c_str());
+  std::fflush(records_);
+}
+
+void Console::OnServerOutput(const std::string& pod, const std::string& line) {
+  std::printf("%s | %s\n", pod.c_str(), line.c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace wsf::supervisor

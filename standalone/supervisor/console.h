@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace wsf::supervisor {
+
+/// What a person sees of a running `wsf dev`: a line when a session starts, one when it ends, the
+/// programs' own output, and what went wrong.
+///
+/// Threading: confined to the supervisor's thread.
+class Console {
+ public:
+  /// `records_path`: a file to which each record is appended as one JSON line, or "".
+  explicit Console(const std::string& records_path);
+  ~Console();
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  /// Whether the records file could be opened.
+  bool ok() const { return ok_; }
+
+  /// A log line of operator or gateway.
+  void OnLog(const std::string& line);
+  void OnServerOutput(const std::string& pod, const std::string& line);
+
+ private:
+  void OnSession(const nlohmann::json& record);
+
+  bool ok_ = true;
+  std::FILE* records_ = nullptr;
+};
+
+/// The line of an ended session: code, who closed, how long, how much, and the field to change when
+/// a time-out ended it (U10).
+std::string DescribeSession(const nlohmann::json& record);
+
+}  // namespace wsf::supervisor

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/supervisor/supervisor.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/tls/certificate.h"
+#include "standalone/api/objects.h"
+#include "standalone/api/router.h"
+#include "standalone/api/server.h"
+#include "standalone/runtime/private_port.h"
+#include "standalone/runtime/runtime.h"
+#include "standalone/supervisor/component.h"
+#include "standalone/supervisor/console.h"
+
+namespace wsf::supervisor {
+namespace {
+
+using api::Json;
+
+constexpr int kExitUsage = 2;
+constexpr int kApiPort = 6443;
+constexpr int kSidecarPort = 9443;
+constexpr int kGatewayPort = 9444;
+constexpr int kAdminPort = 8081;
+constexpr int kCertificateDays = 365;
+constexpr char kSystemNamespace[] = "wsf-system";
+// How long pods get at the end before the guardian kills what is left.
+constexpr auto kShutdownTime = std::chrono::seconds(4);
+
+int Fail(const std::string& what) {
+  std::fprintf(stderr, "wsf: %s\n", what.c_str());
+  return kExitUsage;
+}
+
+// Only the owner may read it: whoever has the kubeconfig runs commands.
+bool WriteFile(const std::string& path, const std::string& text) {
+  const std::string next = path + ".new";
+  const int file = open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  close(file);
+  return written && rename(next.c_str(), path.c_str()) == 0;
+}
+
+Json Kubeconfig(const std::string& server, const std::string& authority,
+                const tls::KeyPair& client) {
+  const Json cluster = {{"server", server},
+                        {"certificate-authority-data", absl::Base64Escape(authority)}};
+  const Json user = {{"client-certificate-data", absl::Base64Escape(client.certificate)},
+                     {"client-key-data", absl::Base64Escape(client.key)}};
+  return {{"apiVersion", "v1"},
+          {"kind", "Config"},
+          {"current-context", "wsf"},
+          {"clusters", {{{"name", "wsf"}, {"cluster", cluster}}}},
+          {"users", {{{"name", "wsf"}, {"user", user}}}},
+          {"contexts",
+           {{{"name", "wsf"},
+             {"context", {{"cluster", "wsf"}, {"user", "wsf"}, {"namespace", "default"}}}}}}};
+}
+
+std::string NameOf(const Json& function) {
+  return function["metadata"].value("namespace", "default") + "/" +
+         function["metadata"].value("name", "");
+}
+
+// Reading top to bottom is reading standalone mode.
+class Supervisor {
+ public:
+  Supervisor(const Options& options, runtime::Addresses addresses, std::string data_folder,
+             int port)
+      : options_(options),
+        data_(std::move(data_folder)),
+        port_(port),
+        io_(1),
+        addresses_(std::move(addresses)),
+        platform_(addresses_.Platform()),
+        console_(options.records_path),
+        objects_(&store_),
+        runtime_(io_, &objects_, &addresses_,
+                 {data_, options.programs_folder + "/wsf-sidecar",
+                  [this](const std::string& pod, const std::string& line) {
+                    console_.OnServerOutput(pod, line);
+                  }}),
+        router_(&objects_,
+                {[this](const std::string& token) { return runtime_.ReviewToken(token); },
+                 [this](const std::string& ns, const std::string& pod,
+                        const std::string& container) {
+                   return runtime_.ReadLog(ns, pod, container);
+                 }}) {}
+
+  int Run() {
+    if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
+    if (const int status = StartApi(); status != 0) return status;
+    if (const int status = CreateObjects(); status != 0) return status;
+    if (options_.nodes == Options::Nodes::kProcesses) runtime_.Start();
+    AwaitGatewayCertificate();
+    StartOperator();
+    boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
+    signals.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) ShutDown();
+    });
+    io_.run();
+    return 0;
+  }
+
+ private:
+  int StartApi() {
+    const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API");
+    const tls::KeyPair own =
+        tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateDays});
+    const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateDays});
+    const auto address = boost::asio::ip::make_address(platform_);
+    boost::system::error_code error;
+    server_ = std::make_unique<api::Server>(io_, api::Server::Endpoint(address, kApiPort),
+                                            authority.certificate, own, &router_, &store_, error);
+    if (error) {
+      return Fail(absl::StrCat("cannot listen on ", platform_, ":", kApiPort, ": ",
+                               error.message()));
+    }
+    server_->Start();
+    const std::string url = absl::StrCat("https://", platform_, ":", kApiPort);
+    kubeconfig_ = data_ + "/kubeconfig";
+    if (!WriteFile(kubeconfig_, Kubeconfig(url, authority.certificate, admin).dump(2) + "\n")) {
+      return Fail("cannot write " + kubeconfig_);
+    }
+    return 0;
+  }
+
+  int CreateObjects() {
+    const api::Resource& namespaces = *api::FindResource("/api/v1", "namespaces");
+    const api::Resource& secrets = *api::FindResource("/api/v1", "secrets");
+    const api::Resource& functions =
+        *api::FindResource("/apis/wsf.dev/v1alpha1", "websocketfunctions");
+    for (const char* name : {"default", kSystemNamespace}) {
+      objects_.Create(namespaces, "", {{"metadata", {{"name", name}}}});
+    }
+    for (const char* name : {"wsf-operator-keys", "wsf-gateway-tls"}) {
+      objects_.Create(secrets, kSystemNamespace,
+                      {{"metadata", {{"name", name}}}, {"type", "Opaque"}, {"data", Json::object()}});
+    }
+    for (const Json& function : options_.functions) {
+      const auto result =
+          objects_.Create(functions, function["metadata"].value("namespace", "default"), function);
+      if (const auto* error = std::get_if<api::Error>(&result)) return Fail(error->message);
+    }
+    return 0;
+  }
+
+  void StartOperator() {
+    std::vector<std::string> command = {
+        options_.programs_folder + "/wsf-operator",
+        "--kubeconfig=" + kubeconfig_,
+        absl::StrCat("--namespace=", kSystemNamespace),
+        absl::StrCat("--sidecar-listen=", platform_, ":", kSidecarPort),
+        absl::StrCat("--gateway-listen=", platform_, ":", kGatewayPort),
+        absl::StrCat("--public-url=ws://", UrlHost(), ":", port_)};
+    command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
+    operator_ = std::make_unique<Component>(
+        io_, command, [this](const std::string& line) { console_.OnLog(line); });
+    operator_->Start();
+  }
+
+  // What the kubelet does with a mounted Secret: the gateway finds files.
+  void AwaitGatewayCertificate() {
+    subscription_ = store_.Subscribe([this](const api::Change& change) {
+      const Json& object = *change.object;
+      if (object["metadata"].value("name", "") != "wsf-gateway-tls") return;
+      const Json data = object.value("data", Json::object());
+      if (data.empty()) return;
+      std::filesystem::create_directories(data_ + "/gateway-tls");
+      for (const auto& [name, value] : data.items()) {
+        std::string text;
+        absl::Base64Unescape(value.get<std::string>(), &text);
+        WriteFile(data_ + "/gateway-tls/" + name, text);
+      }
+      boost::asio::post(io_, [this] { StartGateway(); });
+    });
+  }
+
+  void StartGateway() {
+    if (gateway_ != nullptr || stopping_) return;
+    std::vector<std::string> command = {
+        options_.programs_folder + "/wsf-gateway",
+        absl::StrCat("--listen=", options_.host, ":", port_),
+        absl::StrCat("--admin-listen=", platform_, ":", kAdminPort),
+        absl::StrCat("--operator=", platform_, ":", kGatewayPort),
+        "--operator-tls=" + data_ + "/gateway-tls"};
+    if (!options_.functions.empty()) {
+      command.push_back("--default-function=" + NameOf(options_.functions.front()));
+    }
+    if (options_.host == "127.0.0.1") command.push_back("--loopback-only");
+    for (const std::string& each : options_.allowed_origins) {
+      command.push_back("--allow-origin=" + each);
+    }
+    command.insert(command.end(), options_.gateway_flags.begin(), options_.gateway_flags.end());
+    gateway_ = std::make_unique<Component>(io_, command, [this](const std::string& line) {
+      const Json log = Json::parse(line, nullptr, false);
+      if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
+      console_.OnLog(line);
+    });
+    gateway_->Start();
+  }
+
+  std::string UrlHost() const {
+    return options_.host == "127.0.0.1" || options_.host == "0.0.0.0" ? "localhost" : options_.host;
+  }
+
+  void OnReady() {
+    if (std::exchange(ready_, true)) return;
+    const std::string url = absl::StrCat("ws://", UrlHost(), ":", port_, "/");
+    if (!options_.ready_path.empty()) {
+      const Json ready = {{"url", url},
+                          {"tryUrl", absl::StrCat("http://", platform_, ":", kAdminPort, "/_try/")},
+                          {"adminUrl", absl::StrCat("http://", platform_, ":", kAdminPort)},
+                          {"kubeconfig", kubeconfig_},
+                          {"pid", getpid()},
+                          {"operatorPid", operator_->pid()},
+                          {"gatewayPid", gateway_->pid()}};
+      WriteFile(options_.ready_path, ready.dump() + "\n");
+    }
+    std::printf("\n  %s\n\n", url.c_str());
+    std::printf("Each connection gets a process of its own. Try it:  wsf connect %s\n",
+                url.c_str());
+    std::printf("kubectl --kubeconfig %s get wsf -w   Ctrl-C ends everything.\n\n",
+                kubeconfig_.c_str());
+    std::fflush(stdout);
+  }
+
+  void ShutDown() {
+    if (std::exchange(stopping_, true)) return;
+    if (gateway_ != nullptr) gateway_->Stop();
+    operator_->Stop();
+    const api::Resource& pods = *api::FindResource("/api/v1", "pods");
+    for (const auto& pod : store_.List(pods, "")) {
+      const Json& metadata = (*pod)["metadata"];
+      objects_.Delete(pods, metadata["namespace"], metadata["name"], {{"gracePeriodSeconds", 2}});
+    }
+    shutdown_timer_.expires_after(kShutdownTime);
+    shutdown_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
+    StopWhenIdle();
+  }
+
+  void StopWhenIdle() {
+    const bool children = (gateway_ != nullptr && gateway_->running()) || operator_->running();
+    if (runtime_.idle() && !children) return io_.stop();
+    idle_timer_.expires_after(std::chrono::milliseconds(20));
+    idle_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) StopWhenIdle();
+    });
+  }
+
+  const Options& options_;
+  const std::string data_;
+  const int port_;
+  boost::asio::io_context io_;
+  runtime::Addresses addresses_;
+  const std::string platform_;
+  Console console_;
+  api::Store store_;
+  api::Objects objects_;
+  runtime::Runtime runtime_;
+  api::Router router_;
+  std::unique_ptr<api::Server> server_;
+  std::shared_ptr<void> subscription_;
+  std::unique_ptr<Component> operator_;
+  std::unique_ptr<Component> gateway_;
+  boost::asio::steady_timer shutdown_timer_{io_};
+  boost::asio::steady_timer idle_timer_{io_};
+  std::string kubeconfig_;
+  bool ready_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+int Run(const Options& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  if (options.nodes == Options::Nodes::kProcesses) {
+    if (const auto wrong = runtime::private_port::Probe()) {
+      return Fail("instances cannot get a port of their own here: " + *wrong);
+    }
+  }
+  auto addresses = runtime::Addresses::Reserve();
+  if (!addresses) return Fail("64 others run on this machine already; end one of them");
+  int port = options.port;
+  if (port == 0) port = runtime::FreePort(options.host);
+  if (!runtime::CanBind(options.host, static_cast<std::uint16_t>(port))) {
+    return Fail(absl::StrCat("port ", port, " of ", options.host,
+                             " is in use or not ours; choose another with -p"));
+  }
+  std::string data = options.data_folder;
+  const bool temporary = data.empty();
+  if (temporary) {
+    std::string pattern = std::filesystem::temp_directory_path().string() + "/wsf-XXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr) return Fail("cannot make a folder in " + pattern);
+    data = pattern;
+  } else {
+    std::error_code error;
+    std::filesystem::create_directories(data, error);
+    if (error) return Fail("cannot make " + data + ": " + error.message());
+  }
+  int status = 0;
+  {
+    Supervisor supervisor(options, *std::move(addresses), data, port);
+    status = supervisor.Run();
+  }
+  std::error_code ignored;
+  if (temporary) std::filesystem::remove_all(data, ignored);
+  return status;
+}
+
+}  // namespace wsf::supervisor
