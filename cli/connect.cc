@@ -152,7 +152,9 @@ class Client {
   void Close() {
     linger_.expires_after(std::chrono::milliseconds(300));
     linger_.async_wait([this](beast::error_code) {
-      stream_.async_close(websocket::close_code::normal, [](beast::error_code) {});
+      stream_.async_close(websocket::close_code::normal, [this](beast::error_code error) {
+        OnEnd(error ? error : websocket::error::closed);
+      });
     });
   }
 
@@ -172,6 +174,7 @@ class Client {
   }
 
   void OnEnd(beast::error_code error) {
+    if (error == asio::error::operation_aborted) return;  // our own Close tells the end
     const websocket::close_reason& reason = stream_.reason();
     if (error == websocket::error::closed) {
       std::fprintf(stderr, "* closed %d %s\n", static_cast<int>(reason.code),

@@ -24,6 +24,7 @@ constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 // The relay still runs then and the server gets its TERM at once (contracts.md, ledger).
 constexpr int kEndedGraceSeconds = 2;
 constexpr auto kStatusInterval = std::chrono::seconds(1);
+constexpr auto kRefineTime = std::chrono::seconds(5);
 constexpr auto kAskAgain = std::chrono::seconds(5);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
@@ -100,8 +101,9 @@ void Operator::OnFunctionGone(const std::string& uid) {
 void Operator::OnPodObject(const Json& object) {
   const instances::Pod pod = instances::ParsePod(object);
   fleet_.OnPod(pod, Now());
+  if (pod.server.terminated) ReleaseHeld(pod.uid);
   if (pod.ended()) {
-    if (auto record = ledger::RecordOfEndedPod(pod)) Record(pod, *std::move(record));
+    if (auto record = ledger::RecordOfEndedPod(pod)) RecordWhenKnown(pod, *std::move(record));
     const fleet::Instance* instance = fleet_.Find(pod.uid);
     const bool never_free = instance->free_since == TimePoint() && instance->request_ids.empty();
     if (!never_free || pod.deleting) DeletePod(pod, 0);  // else Plan() says first why it failed
@@ -110,6 +112,7 @@ void Operator::OnPodObject(const Json& object) {
 }
 
 void Operator::OnPodGone(const std::string& uid) {
+  ReleaseHeld(uid);
   fleet_.OnPodGone(uid);
   recorded_.erase(uid);
   deleting_.erase(uid);
@@ -157,16 +160,39 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       }
       done(grpc::Status::OK);
       const instances::Pod pod = instance->pod;
-      Record(pod, request.record());
+      RecordWhenKnown(pod, request.record());
       if (request.instance_totals().open() == 0) DeletePod(pod, kEndedGraceSeconds);
       Schedule();
     });
   });
 }
 
+void Operator::RecordWhenKnown(const instances::Pod& pod, v1::SessionRecord record) {
+  if (!ledger::MayBeRefined(record) || pod.server.terminated) {
+    return Record(pod, std::move(record));
+  }
+  const auto [held, is_new] =
+      held_.try_emplace(pod.uid, pod, std::vector<v1::SessionRecord>(), io_);
+  held->second.records.push_back(std::move(record));
+  if (!is_new) return;
+  held->second.timer.expires_after(kRefineTime);
+  held->second.timer.async_wait([this, uid = pod.uid](const boost::system::error_code& error) {
+    if (!error) ReleaseHeld(uid);
+  });
+}
+
+void Operator::ReleaseHeld(const std::string& uid) {
+  auto held = held_.extract(uid);
+  if (held.empty()) return;
+  const fleet::Instance* instance = fleet_.Find(uid);
+  const instances::Pod pod = instance != nullptr ? instance->pod : held.mapped().pod;
+  for (v1::SessionRecord& record : held.mapped().records) Record(pod, std::move(record));
+}
+
 void Operator::Record(const instances::Pod& pod, v1::SessionRecord record) {
   if (!recorded_[pod.uid].insert(record.request_id()).second) return;
   ledger::Complete(pod, pod.function_key(), &record);
+  ledger::Refine(pod, &record);
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
   const auto state = states_.find(pod.function_key());
   if (state != states_.end()) state->second.sessions.Add(record);

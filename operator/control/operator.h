@@ -53,6 +53,14 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
     TimePoint last_write;
   };
 
+  struct Held {
+    Held(instances::Pod pod, std::vector<v1::SessionRecord> records, boost::asio::io_context& io)
+        : pod(std::move(pod)), records(std::move(records)), timer(io) {}
+    instances::Pod pod;
+    std::vector<v1::SessionRecord> records;
+    boost::asio::steady_timer timer;
+  };
+
   // From the API.
   void OnFunctionObject(const kube::Json& object);
   void OnFunctionGone(const std::string& uid);
@@ -62,6 +70,9 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   // From gateways and sidecars.
   void Take(const std::shared_ptr<service::GatewayLink>& link, const v1::FromGateway& message);
   void SendAll(const std::shared_ptr<service::GatewayLink>& link);
+  /// A record that the container's status may still refine waits for it, at most 5 s.
+  void RecordWhenKnown(const instances::Pod& pod, v1::SessionRecord record);
+  void ReleaseHeld(const std::string& uid);
   void Record(const instances::Pod& pod, v1::SessionRecord record);
   void AskStates();
 
@@ -98,6 +109,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   bool pods_listed_ = false;
   std::map<std::string, FunctionState> states_;               // by function key
   std::map<std::string, std::set<std::string>> recorded_;     // pod uid -> request ids
+  std::map<std::string, Held> held_;                          // by pod uid
   std::set<std::string> asking_;                              // pod uids whose state is asked
   std::set<std::string> deleting_;                            // pod uids
   std::map<std::string, std::pair<std::string, int>> events_;  // key -> last event, its count

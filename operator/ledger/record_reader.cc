@@ -75,6 +75,18 @@ std::optional<v1::SessionRecord> RecordOfEndedPod(const instances::Pod& pod) {
   }
 }
 
+bool MayBeRefined(const v1::SessionRecord& record) {
+  return record.status_code() == 439 && record.reason() == ReasonName(Reason::kUserProcessExited);
+}
+
+void Refine(const instances::Pod& pod, v1::SessionRecord* record) {
+  if (!MayBeRefined(*record) || !pod.server.terminated) return;
+  record->set_exit_code(pod.server.exit_code);
+  if (pod.server.reason != "OOMKilled") return;
+  record->set_status_code(434);
+  record->set_reason(std::string(ReasonName(Reason::kMemoryLimitReached)));
+}
+
 void Complete(const instances::Pod& pod, const std::string& function_key,
               v1::SessionRecord* record) {
   const std::size_t slash = function_key.find('/');

@@ -18,4 +18,11 @@ std::optional<v1::SessionRecord> RecordOfEndedPod(const instances::Pod& pod);
 void Complete(const instances::Pod& pod, const std::string& function_key,
               v1::SessionRecord* record);
 
+/// Whether the container's status may still change the record: the server's process has gone, and
+/// only the runtime knows why (A16, E22).
+bool MayBeRefined(const v1::SessionRecord& record);
+
+/// Fills in the exit code, and makes 439 a 434 where the server was killed for its memory (E22).
+void Refine(const instances::Pod& pod, v1::SessionRecord* record);
+
 }  // namespace wsf::ledger

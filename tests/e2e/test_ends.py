@@ -180,8 +180,7 @@ def test_E23_server_exits_within_its_close(live):
     check(live, 200, "Closed", "server", 1000)
 
 
-def test_E24_server_never_answers_a_close(live_with_close_timeout_1):
-    live = live_with_close_timeout_1
+def test_E24_server_never_answers_a_close(live):
     live.client.send_close(1000)
     live.server.expect_close(1000)
     live.client.expect_end()
@@ -238,8 +237,7 @@ def test_E29_all_messages_before_a_close_arrive(live):
     assert record["toClient"] == {"messages": 100, "bytes": 190, "controlFrames": 1}
 
 
-def test_E30_dead_client_and_a_server_that_gives_it_up(live_with_close_timeout_1):
-    live = live_with_close_timeout_1
+def test_E30_dead_client_and_a_server_that_gives_it_up(live):
     live.server.send(PING, b"there?")
     live.server.send_close(1011, "keepalive ping timeout")
     live.server.expect_end()
