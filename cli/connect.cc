@@ -82,8 +82,9 @@ class Client {
     stream_.set_option(websocket::stream_base::decorator([&](websocket::request_type& request) {
       for (const std::string& header : flags.headers) {
         const std::size_t colon = header.find(':');
-        request.insert(header.substr(0, colon),
-                       header.substr(std::min(header.size(), header.find_first_not_of(" ", colon + 1))));
+        request.insert(
+            header.substr(0, colon),
+            header.substr(std::min(header.size(), header.find_first_not_of(" ", colon + 1))));
       }
       std::string offered;
       for (const std::string& each : flags.subprotocols) {

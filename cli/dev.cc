@@ -81,8 +81,8 @@ std::optional<std::string> CheckCommand(const std::string& program, const std::s
     return access(path.c_str(), X_OK) == 0 && !fs::is_directory(path);
   };
   if (program.find('/') != std::string::npos) {
-    const fs::path path = fs::path(program).is_absolute() ? fs::path(program)
-                                                          : fs::path(folder) / program;
+    const fs::path path =
+        fs::path(program).is_absolute() ? fs::path(program) : fs::path(folder) / program;
     if (!fs::exists(path)) return program + " does not exist; give the path of a program";
     if (!executable(path)) return program + " may not be executed; try chmod +x " + program;
     return std::nullopt;

@@ -117,17 +117,16 @@ int main(int argc, char** argv) {
 
   const wsf::tls::KeyPair own = {ReadFile(flags.tls_folder + "/tls.crt"),
                                  ReadFile(flags.tls_folder + "/tls.key")};
-  const auto channel = wsf::rpc::DialOperator(flags.operator_address,
-                                              ReadFile(flags.tls_folder + "/ca.crt"), own);
+  const auto channel =
+      wsf::rpc::DialOperator(flags.operator_address, ReadFile(flags.tls_folder + "/ca.crt"), own);
   wsf::observe::Metrics metrics;
   std::unique_ptr<wsf::fleet::OperatorLink> link;
   wsf::front::Broker::Options options;
   options.gateway_id = wsf::NewUuid();
   options.default_function = flags.default_function;
   if (flags.max_wait_seconds > 0) options.max_wait = std::chrono::seconds(flags.max_wait_seconds);
-  wsf::front::Broker broker(io, options, [&link](wsf::v1::FromGateway message) {
-    link->Send(std::move(message));
-  });
+  wsf::front::Broker broker(
+      io, options, [&link](wsf::v1::FromGateway message) { link->Send(std::move(message)); });
   link = std::make_unique<wsf::fleet::OperatorLink>(
       channel, [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); },
       wsf::fleet::OperatorLink::Callbacks{
@@ -146,18 +145,17 @@ int main(int argc, char** argv) {
                                      const std::string& request_id) {
     metrics.Add("wsf_handshakes_refused_total", absl::StrCat("reason=\"", refusal.reason, "\""), 1);
     Log(Level::kInfo, "handshake refused",
-                      {{"request_id", request_id},
-                       {"httpStatus", absl::StrCat(refusal.http_status)},
-                       {"statusCode", absl::StrCat(refusal.code)},
-                       {"reason", refusal.reason},
-                       {"error", refusal.message}});
+        {{"request_id", request_id},
+         {"httpStatus", absl::StrCat(refusal.http_status)},
+         {"statusCode", absl::StrCat(refusal.code)},
+         {"reason", refusal.reason},
+         {"error", refusal.message}});
   };
   const wsf::front::Handshake::Parts parts = {io, broker, exposure, *buffer, on_refused};
-  wsf::net::Spawn(io.get_executor(),
-                  Accept(io, Listen(io, flags.listen), [&parts](tcp::socket client) {
-                    return RunHandshake(
-                        std::make_shared<wsf::front::Handshake>(parts, std::move(client)));
-                  }));
+  wsf::net::Spawn(
+      io.get_executor(), Accept(io, Listen(io, flags.listen), [&parts](tcp::socket client) {
+        return RunHandshake(std::make_shared<wsf::front::Handshake>(parts, std::move(client)));
+      }));
   wsf::net::Spawn(io.get_executor(),
                   Accept(io, Listen(io, flags.admin_listen), [&](tcp::socket client) {
                     return wsf::front::ServeAdmin(std::move(client), metrics, broker);

@@ -121,9 +121,9 @@ int main(int argc, char** argv) {
 
   boost::asio::io_context io(1);
   wsf::report::TerminationMessage termination_message(flags.termination_log);
-  wsf::report::Reporter reporter(io, {ReportProgram(flags, argv[0]),
-                                      "--operator=" + flags.operator_address,
-                                      "--token-file=" + flags.token_file});
+  wsf::report::Reporter reporter(
+      io, {ReportProgram(flags, argv[0]), "--operator=" + flags.operator_address,
+           "--token-file=" + flags.token_file});
   wsf::slot::InstanceOptions options;
   options.pod_uid = flags.pod_uid;
   options.advertised_address = flags.advertise.empty() ? flags.listen : flags.advertise;
@@ -133,8 +133,8 @@ int main(int argc, char** argv) {
   wsf::net::error_code error;
   wsf::slot::Door door(io, *listen, &instance, error);
   if (error) {
-    const std::string what = "port " + std::to_string(listen->port()) +
-                             " is taken by the server: " + error.message();
+    const std::string what =
+        "port " + std::to_string(listen->port()) + " is taken by the server: " + error.message();
     termination_message.Write(what);
     std::fprintf(stderr, "wsf-sidecar: %s\n", what.c_str());
     return kExitPortTaken;

@@ -35,12 +35,12 @@ std::size_t BodyEnd::Take(std::string_view bytes) {
     body.size = parser_->scratch.size();
     body.more = true;
     boost::beast::error_code error;
-    const std::size_t used = parser_->beast.put(
-        boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
+    const std::size_t used =
+        parser_->beast.put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
     taken += used;
     if (error == beast_http::error::need_more && used == 0) break;
-    const bool goes_on = !error || error == beast_http::error::need_buffer ||
-                         error == beast_http::error::need_more;
+    const bool goes_on =
+        !error || error == beast_http::error::need_buffer || error == beast_http::error::need_more;
     parser_->broken = !goes_on;
   }
   return taken;

@@ -17,7 +17,8 @@ constexpr std::size_t kKeyLength = 24;
 
 bool IsNumber(std::string_view text) {
   return !text.empty() && text.size() <= 3 &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
 // 16 bytes of base64 (RFC 6455 4.1).

@@ -95,8 +95,8 @@ std::string RefusalAnswer(const Refusal& refusal, std::string_view request_id) {
 }
 
 std::string_view StatusPhrase(int http_status) {
-  const auto phrase = boost::beast::http::obsolete_reason(
-      static_cast<boost::beast::http::status>(http_status));
+  const auto phrase =
+      boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(http_status));
   return {phrase.data(), phrase.size()};
 }
 

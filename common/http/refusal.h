@@ -18,18 +18,18 @@ struct Refusal {
 };
 
 /// The rows whose text does not depend on anything.
-Refusal NotAnUpgrade();                               // H01
-Refusal UnknownFunction();                            // H02
-Refusal HeadTooLarge();                               // H23
+Refusal NotAnUpgrade();                                      // H01
+Refusal UnknownFunction();                                   // H02
+Refusal HeadTooLarge();                                      // H23
 Refusal BadRequest(int http_status, std::string_view what);  // H29
-Refusal WaitingQueueFull();                           // H30
-Refusal ServerBroken(std::string_view what);          // H19
-Refusal ServerExited();                               // H20
-Refusal HandshakeTimedOut();                          // H22
-Refusal InstanceLost();                               // H26
-Refusal NoOperator();                                 // H32
-Refusal GatewayDraining();                            // H31
-Refusal WaitedTooLong();                              // H15
+Refusal WaitingQueueFull();                                  // H30
+Refusal ServerBroken(std::string_view what);                 // H19
+Refusal ServerExited();                                      // H20
+Refusal HandshakeTimedOut();                                 // H22
+Refusal InstanceLost();                                      // H26
+Refusal NoOperator();                                        // H32
+Refusal GatewayDraining();                                   // H31
+Refusal WaitedTooLong();                                     // H15
 
 /// The whole HTTP answer: JSON body of behaviour.md 4.1, the X-Wsf-* headers, `Connection: close`.
 /// `request_id` may be empty.

@@ -48,8 +48,7 @@ awaitable<absl::StatusOr<HeadBytes>> ReadHead(asio::ip::tcp::socket& socket, std
   std::array<char, 4096> part;
   while (true) {
     error_code error;
-    const std::size_t n =
-        co_await socket.async_read_some(asio::buffer(part), Await(error));
+    const std::size_t n = co_await socket.async_read_some(asio::buffer(part), Await(error));
     if (error) co_return WhyEnded(deadline.passed(), bytes.empty());
     bytes.append(part.data(), n);
     const auto size = http::HeadSize(bytes);

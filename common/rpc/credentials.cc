@@ -19,8 +19,7 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const std::string& au
 }
 
 std::shared_ptr<grpc::Channel> DialOperator(const std::string& address,
-                                            const std::string& authority,
-                                            const tls::KeyPair& own) {
+                                            const std::string& authority, const tls::KeyPair& own) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = authority;
   tls.pem_cert_chain = own.certificate;

@@ -19,7 +19,9 @@ constexpr int kRelayPort = 17009;
 class Reader {
  public:
   Reader(const Json& object, std::string path, std::vector<std::string>* errors)
-      : object_(object.is_object() ? object : Json::object()), path_(std::move(path)), errors_(errors) {}
+      : object_(object.is_object() ? object : Json::object()),
+        path_(std::move(path)),
+        errors_(errors) {}
 
   template <typename Number>
   void Integer(const char* name, std::int64_t low, std::int64_t high, Number* value) {
@@ -45,8 +47,9 @@ class Reader {
   void Texts(const char* name, std::vector<std::string>* value) {
     const Json* found = Find(name);
     if (found == nullptr) return;
-    const bool strings = found->is_array() && std::all_of(found->begin(), found->end(),
-                                                          [](const Json& e) { return e.is_string(); });
+    const bool strings =
+        found->is_array() &&
+        std::all_of(found->begin(), found->end(), [](const Json& e) { return e.is_string(); });
     if (!strings) return Complain(name, "must be a list of strings");
     *value = found->get<std::vector<std::string>>();
   }
@@ -224,7 +227,8 @@ v1::SessionSettings SettingsOf(const Function& function) {
   v1::ClosePolicy* policy = settings.mutable_close_policy();
   policy->set_empty_close_is_success(spec.empty_close_is_success);
   policy->set_idle_counts_control_frames(spec.idle_counts_control_frames);
-  policy->set_idle_timeout(spec.abort_on_idle ? v1::TIMEOUT_ACTION_ABORT : v1::TIMEOUT_ACTION_CLOSE);
+  policy->set_idle_timeout(spec.abort_on_idle ? v1::TIMEOUT_ACTION_ABORT
+                                              : v1::TIMEOUT_ACTION_CLOSE);
   policy->set_execution_timeout(spec.close_on_execution ? v1::TIMEOUT_ACTION_CLOSE
                                                         : v1::TIMEOUT_ACTION_ABORT);
   settings.set_generation(function.generation);
@@ -233,8 +237,8 @@ v1::SessionSettings SettingsOf(const Function& function) {
 
 std::string RevisionOf(const Function& function, const std::string& template_version) {
   const FunctionSpec& spec = function.spec;
-  const Json shape = {spec.image, spec.command,   spec.args, spec.working_dir, spec.env,
-                      spec.resources, spec.port, spec.ready_path, template_version};
+  const Json shape = {spec.image,     spec.command, spec.args,       spec.working_dir, spec.env,
+                      spec.resources, spec.port,    spec.ready_path, template_version};
   return absl::StrFormat("%s-%06x", function.name, Fnv1a(shape.dump()) & 0xffffff);
 }
 

@@ -11,8 +11,8 @@ namespace wsf::websocket {
 inline constexpr std::uint16_t kNormal = 1000;
 inline constexpr std::uint16_t kGoingAway = 1001;
 inline constexpr std::uint16_t kProtocolError = 1002;
-inline constexpr std::uint16_t kNoCode = 1005;      ///< recorded for an empty Close, never sent
-inline constexpr std::uint16_t kAbnormal = 1006;    ///< recorded for a loss, never sent
+inline constexpr std::uint16_t kNoCode = 1005;    ///< recorded for an empty Close, never sent
+inline constexpr std::uint16_t kAbnormal = 1006;  ///< recorded for a loss, never sent
 inline constexpr std::uint16_t kTooBig = 1009;
 inline constexpr std::uint16_t kServiceRestart = 1012;
 
@@ -28,8 +28,8 @@ struct Close {
 /// IANA registry; E08).
 bool IsValidCloseCode(std::uint16_t code);
 
-/// Reads an unmasked Close body; nothing for a 1-byte body, a code that must not be sent or a reason
-/// that is not UTF-8 (E08, E18). An empty body is code 1005.
+/// Reads an unmasked Close body; nothing for a 1-byte body, a code that must not be sent or a
+/// reason that is not UTF-8 (E08, E18). An empty body is code 1005.
 std::optional<Close> ParseClose(std::string_view body);
 
 /// A whole Close frame. `kMasked` (with a fresh key) is for the server's side, RFC 6455 5.3.

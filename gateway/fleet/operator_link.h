@@ -10,8 +10,8 @@
 
 namespace wsf::fleet {
 
-/// The Fleet stream to the operator, kept up: a lost one is opened again. While it is down, messages
-/// are dropped; OnOpen says everything anew (contracts.md: all messages are idempotent).
+/// The Fleet stream to the operator, kept up: a lost one is opened again. While it is down,
+/// messages are dropped; OnOpen says everything anew (contracts.md: all messages are idempotent).
 class OperatorLink {
  public:
   /// Callbacks run through `post`, in order.

@@ -26,8 +26,7 @@ std::string Answer(int status, const std::string& body) {
 
 net::awaitable<void> ServeAdmin(boost::asio::ip::tcp::socket client,
                                 const observe::Metrics& metrics, const Broker& broker) {
-  absl::StatusOr<net::HeadBytes> bytes =
-      co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
+  absl::StatusOr<net::HeadBytes> bytes = co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
   if (!bytes.ok()) co_return;
   const absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
   const std::string target = head.ok() ? head->target : "";

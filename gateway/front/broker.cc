@@ -14,9 +14,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kHeadStart = milliseconds(20);
-constexpr std::size_t kMaxWaiting = 1000;         // a function (H30)
-constexpr auto kNoOperatorWait = seconds(10);     // H32
-constexpr auto kWaitBeyondInit = seconds(5);      // H15
+constexpr std::size_t kMaxWaiting = 1000;      // a function (H30)
+constexpr auto kNoOperatorWait = seconds(10);  // H32
+constexpr auto kWaitBeyondInit = seconds(5);   // H15
 constexpr auto kInitTime = seconds(90);
 constexpr std::size_t kMaxUnacknowledged = 10000;
 

@@ -27,7 +27,7 @@ class Broker {
  public:
   struct Options {
     std::string gateway_id;
-    std::string default_function;  ///< "<namespace>/<name>" served at /, or ""
+    std::string default_function;      ///< "<namespace>/<name>" served at /, or ""
     std::optional<Duration> max_wait;  ///< H15; default initTimeout + 5 s
   };
   using Send = std::function<void(v1::FromGateway)>;
@@ -67,8 +67,7 @@ class Broker {
   void GiveBack(const v1::Free& instance);
 
   void Taken(const std::string& pod_uid, const std::string& request_id);
-  void NotTaken(const std::string& pod_uid, const std::string& request_id,
-                v1::NotTaken::Why why);
+  void NotTaken(const std::string& pod_uid, const std::string& request_id, v1::NotTaken::Why why);
   void SessionEnded(const std::string& pod_uid, const std::string& request_id,
                     v1::SessionEnded::LostSide lost_side);
 
@@ -88,9 +87,9 @@ class Broker {
   boost::asio::steady_timer steal_timer_;
   bool attached_ = false;
   bool in_sync_ = false;
-  std::map<std::string, std::string> live_;            // request id -> pod uid
+  std::map<std::string, std::string> live_;                 // request id -> pod uid
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
-  std::map<std::string, Ticket*> tickets_;             // held, by request id
+  std::map<std::string, Ticket*> tickets_;                  // held, by request id
 };
 
 }  // namespace wsf::front

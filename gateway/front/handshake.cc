@@ -21,10 +21,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kHeadTime = seconds(10);     // for the whole head (faults.md 34)
-constexpr auto kDialTime = seconds(1);      // an instance is one hop away
-constexpr auto kRoutesTime = seconds(10);   // H32
-constexpr int kLossesAfterTaken = 2;        // H26: tried once more
+constexpr auto kHeadTime = seconds(10);    // for the whole head (faults.md 34)
+constexpr auto kDialTime = seconds(1);     // an instance is one hop away
+constexpr auto kRoutesTime = seconds(10);  // H32
+constexpr int kLossesAfterTaken = 2;       // H26: tried once more
 constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
 
 std::optional<http::Refusal> RefusalOf(const absl::Status& status) {

@@ -42,8 +42,8 @@ std::optional<http::Refusal> CheckExposure(const Exposure& exposure,
   if (!origin || IsLoopbackName(AuthorityOfOrigin(*origin))) return std::nullopt;
   const auto& allowed = exposure.allowed_origins;
   if (std::find(allowed.begin(), allowed.end(), *origin) != allowed.end()) return std::nullopt;
-  http::Refusal refusal = http::BadRequest(
-      403, "pages of this origin may not connect; allow it with --allow-origin");
+  http::Refusal refusal =
+      http::BadRequest(403, "pages of this origin may not connect; allow it with --allow-origin");
   refusal.reason = std::string(ReasonName(Reason::kOriginNotAllowed));
   return refusal;
 }

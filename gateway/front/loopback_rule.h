@@ -19,8 +19,7 @@ struct Exposure {
 
 /// U10: with kLoopbackOnly a Host that is not loopback is refused (DNS rebinding) and so is an
 /// Origin that is neither absent nor loopback (a web page reaching for a local function).
-std::optional<http::Refusal> CheckExposure(const Exposure& exposure,
-                                           const http::RequestHead& head);
+std::optional<http::Refusal> CheckExposure(const Exposure& exposure, const http::RequestHead& head);
 
 /// Whether `authority` (host or host:port) names this machine: localhost, *.localhost, 127.0.0.0/8
 /// or [::1].

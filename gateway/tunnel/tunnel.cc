@@ -40,16 +40,16 @@ void Tunnel::ArmRead(Side& from) {
 void Tunnel::ArmWrite(Side& to) {
   if (closed_ || to.write_armed || !to.outbox.blocked()) return;
   to.write_armed = true;
-  to.socket.async_wait(Socket::wait_write, [self = shared_from_this(),
-                                            &to](const boost::system::error_code& error) {
-    to.write_armed = false;
-    if (error || self->closed_) return;
-    to.outbox.Flush();
-    if (to.outbox.blocked()) return self->ArmWrite(to);
-    Side& from = self->other(to);
-    if (from.at_eof) return self->ShutDown(to);
-    self->ArmRead(from);
-  });
+  to.socket.async_wait(Socket::wait_write,
+                       [self = shared_from_this(), &to](const boost::system::error_code& error) {
+                         to.write_armed = false;
+                         if (error || self->closed_) return;
+                         to.outbox.Flush();
+                         if (to.outbox.blocked()) return self->ArmWrite(to);
+                         Side& from = self->other(to);
+                         if (from.at_eof) return self->ShutDown(to);
+                         self->ArmRead(from);
+                       });
 }
 
 void Tunnel::OnReadable(Side& from) {

@@ -36,8 +36,8 @@ Keys MakeKeys(tls::KeyPair authority, std::string claim_key) {
   Keys keys;
   keys.authority = std::move(authority);
   keys.claim_key = std::move(claim_key);
-  keys.serving = tls::Issue(keys.authority,
-                            {rpc::kOperatorName, rpc::kOperatorName, "", kServingDays});
+  keys.serving =
+      tls::Issue(keys.authority, {rpc::kOperatorName, rpc::kOperatorName, "", kServingDays});
   keys.admission = tls::Issue(keys.authority, {"relay", "", "", kAdmissionDays});
   return keys;
 }

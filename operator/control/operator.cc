@@ -55,10 +55,10 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
       options_(std::move(options)),
       fleet_(options_.surplus),
       reviewer_(client),
-      functions_(io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
-                 {[this](const Json& object) { OnFunctionObject(object); },
-                  [this](const std::string& uid) { OnFunctionGone(uid); },
-                  [this] { pods_.Start(); }}),
+      functions_(
+          io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
+          {[this](const Json& object) { OnFunctionObject(object); },
+           [this](const std::string& uid) { OnFunctionGone(uid); }, [this] { pods_.Start(); }}),
       pods_(io, client, Collection("/api/v1", options_.ns, "pods"), instances::kFunctionLabel,
             {[this](const Json& object) { OnPodObject(object); },
              [this](const std::string& uid) { OnPodGone(uid); },
@@ -153,8 +153,7 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       if (answer == Reviewer::Answer::kUnknown) {
         return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
       }
-      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() ||
-          instance == nullptr) {
+      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() || instance == nullptr) {
         observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
         return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"});
       }
@@ -208,7 +207,10 @@ void Operator::AskStates() {
     const std::string address = instance->address;
     AskSidecar(io_, request, [this, uid, address](const ControlAnswer& answer) {
       const bool starting = answer.http_status == 503;
-      fleet_.OnState(uid, starting ? "starting" : answer.http_status == 200 ? answer.body : "",
+      fleet_.OnState(uid,
+                     starting                    ? "starting"
+                     : answer.http_status == 200 ? answer.body
+                                                 : "",
                      address, Now());
       Schedule();
       if (answer.http_status != 0) {
@@ -228,9 +230,8 @@ void Operator::AskStates() {
 // ---- From gateways ----
 
 void Operator::OnMessage(std::shared_ptr<service::GatewayLink> link, v1::FromGateway message) {
-  boost::asio::post(io_, [this, link = std::move(link), message = std::move(message)] {
-    Take(link, message);
-  });
+  boost::asio::post(
+      io_, [this, link = std::move(link), message = std::move(message)] { Take(link, message); });
 }
 
 void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
@@ -239,8 +240,7 @@ void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
     if (id.empty()) return;
     observe::Log(Level::kInfo, "gateway detached", {{"gateway", id}});
     // Its Waiting counts for 10 s more: it may only have lost its stream (contracts.md).
-    const auto timer =
-        std::make_shared<boost::asio::steady_timer>(io_, std::chrono::seconds(10));
+    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::seconds(10));
     timer->async_wait([this, id, timer](const boost::system::error_code& error) {
       if (error || gateways_.Has(id)) return;
       fleet_.OnGatewayLost(id);
@@ -402,9 +402,9 @@ void Operator::Do(const fleet::TellFailure& action) {
                 {"error", action.refusal.message}});
   const auto function = fleet_.functions().find(action.function_key);
   if (function == fleet_.functions().end()) return;
-  WriteEvent(function->second, "InstanceFailed",
-             absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ",
-                          action.refusal.message));
+  WriteEvent(
+      function->second, "InstanceFailed",
+      absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ", action.refusal.message));
 }
 
 // ---- Status and events ----
@@ -433,8 +433,9 @@ void Operator::WriteStatus(const spec::Function& function) {
   state.writing = true;
   state.last_write = now;
   // Replaced whole: a merge would keep what is not named any more.
-  const Json patch = Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", function.uid}},
-                                  {{"op", "add"}, {"path", "/status"}, {"value", fresh}}});
+  const Json patch =
+      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", function.uid}},
+                   {{"op", "add"}, {"path", "/status"}, {"value", fresh}}});
   client_->Apply(FunctionPath(function) + "/status", kube::Patch::kJson, patch,
                  [this, key = function.key(), fresh](const kube::Response& response) {
                    const auto found = states_.find(key);
@@ -453,23 +454,22 @@ void Operator::WriteEvent(const spec::Function& function, const std::string& rea
   const std::string path = absl::StrCat("/api/v1/namespaces/", function.ns, "/events");
   auto& [first, count] = events_[name];
   if (++count == 1) first = now;
-  const Json event = {
-      {"apiVersion", "v1"},
-      {"kind", "Event"},
-      {"metadata", {{"name", name}, {"namespace", function.ns}}},
-      {"involvedObject",
-       {{"apiVersion", "wsf.dev/v1alpha1"},
-        {"kind", "WebSocketFunction"},
-        {"name", function.name},
-        {"namespace", function.ns},
-        {"uid", function.uid}}},
-      {"reason", reason},
-      {"message", message},
-      {"type", "Warning"},
-      {"source", {{"component", "wsf-operator"}}},
-      {"firstTimestamp", first},
-      {"lastTimestamp", now},
-      {"count", count}};
+  const Json event = {{"apiVersion", "v1"},
+                      {"kind", "Event"},
+                      {"metadata", {{"name", name}, {"namespace", function.ns}}},
+                      {"involvedObject",
+                       {{"apiVersion", "wsf.dev/v1alpha1"},
+                        {"kind", "WebSocketFunction"},
+                        {"name", function.name},
+                        {"namespace", function.ns},
+                        {"uid", function.uid}}},
+                      {"reason", reason},
+                      {"message", message},
+                      {"type", "Warning"},
+                      {"source", {{"component", "wsf-operator"}}},
+                      {"firstTimestamp", first},
+                      {"lastTimestamp", now},
+                      {"count", count}};
   if (count == 1) return client_->Create(path, event, [](const kube::Response&) {});
   const Json patch = {{"count", count}, {"lastTimestamp", now}};
   client_->Apply(path + "/" + name, kube::Patch::kMerge, patch, [](const kube::Response&) {});

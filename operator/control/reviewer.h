@@ -10,8 +10,8 @@
 
 namespace wsf::control {
 
-/// Tells which pod a projected token belongs to, by TokenReview. A positive answer is kept for 60 s,
-/// by the token's hash.
+/// Tells which pod a projected token belongs to, by TokenReview. A positive answer is kept for 60
+/// s, by the token's hash.
 ///
 /// Threading: confined to the operator's thread.
 class Reviewer {

@@ -23,8 +23,8 @@ bool IsCreateError(const std::string& reason) {
 
 }  // namespace
 
-std::optional<http::Refusal> StartFailure(const instances::Pod& pod,
-                                          const spec::Function& function, InitTime time) {
+std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec::Function& function,
+                                          InitTime time) {
   const instances::ContainerState& server = pod.server;
   if (IsPullError(server.reason)) {  // H08
     return Make(502, 444, Reason::kPullImageFailed,
@@ -51,9 +51,9 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod,
                              " within ", function.spec.init_timeout_seconds,
                              " s; listen on 0.0.0.0, or set spec.port"));
   }
-  return Make(504, 450, Reason::kInitContainerTimeout,  // H13
-              absl::StrCat("the instance did not start within ",
-                           function.spec.init_timeout_seconds, " s"));
+  return Make(
+      504, 450, Reason::kInitContainerTimeout,  // H13
+      absl::StrCat("the instance did not start within ", function.spec.init_timeout_seconds, " s"));
 }
 
 }  // namespace wsf::fleet

@@ -12,7 +12,7 @@ namespace wsf::fleet {
 /// Why a starting instance has failed, as rows H07 to H13 say; nothing while it may still start.
 /// `timed_out`: its init timeout has passed.
 enum class InitTime { kLeft, kOver };
-std::optional<http::Refusal> StartFailure(const instances::Pod& pod,
-                                          const spec::Function& function, InitTime time);
+std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec::Function& function,
+                                          InitTime time);
 
 }  // namespace wsf::fleet

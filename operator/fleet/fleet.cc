@@ -39,8 +39,7 @@ std::string Fleet::Revision(const spec::Function& function) const {
 void Fleet::OnFunction(spec::Function function) {
   const std::string key = function.key();
   const auto found = functions_.find(key);
-  const bool same_pods =
-      found != functions_.end() && Revision(found->second) == Revision(function);
+  const bool same_pods = found != functions_.end() && Revision(found->second) == Revision(function);
   if (!same_pods) starts_[key].failures = 0;  // a new revision is tried at once
   if (!same_pods) starts_[key].back_off_until = TimePoint();
   functions_[key] = std::move(function);
@@ -161,7 +160,8 @@ void Fleet::OnCreateFailed(const std::string& function_key, const std::string& n
   starts.creating.erase(name);
   ++starts.failures;
   starts.back_off_until = now + BackOff(starts.failures);
-  starts.last_failure = {503, 500, "InternalError", "the instance cannot be created: " + message, 1};
+  starts.last_failure = {503, 500, "InternalError", "the instance cannot be created: " + message,
+                         1};
 }
 
 void Fleet::OnGatewayLost(const std::string& gateway) {
@@ -240,10 +240,9 @@ void Fleet::CheckStarting(TimePoint now, std::vector<Action>* actions) {
                             (instance.phase == Phase::kEnding && instance.pod.relay.terminated &&
                              instance.free_since == TimePoint() && instance.request_ids.empty());
     if (!never_free || function == functions_.end() || instance.pod.deleting) continue;
-    const bool over =
-        now >= instance.seen + seconds(function->second.spec.init_timeout_seconds);
-    const auto refusal = StartFailure(instance.pod, function->second,
-                                      over ? InitTime::kOver : InitTime::kLeft);
+    const bool over = now >= instance.seen + seconds(function->second.spec.init_timeout_seconds);
+    const auto refusal =
+        StartFailure(instance.pod, function->second, over ? InitTime::kOver : InitTime::kLeft);
     if (!refusal) continue;
     instance.phase = Phase::kEnding;
     instance.pod.deleting = true;
@@ -280,8 +279,8 @@ void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
                        counts.starting + counts.free == 0 && starts.creating.empty();
   int over = 0;
   if (function.spec.max_instances) {
-    const auto places = static_cast<int>(*function.spec.max_instances *
-                                         function.spec.instance_concurrency);
+    const auto places =
+        static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
     over = counts.live + counts.waiting - places;
   }
   // The newest are refused: who came first is served first.

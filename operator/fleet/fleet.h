@@ -18,7 +18,7 @@ namespace wsf::fleet {
 
 /// Where an instance is in its life, as far as the operator knows.
 enum class Phase {
-  kUnknown,   ///< found running by a new operator: counts as live until its sidecar was asked
+  kUnknown,  ///< found running by a new operator: counts as live until its sidecar was asked
   kStarting,
   kFree,
   kLive,
@@ -32,7 +32,7 @@ struct Instance {
   TimePoint free_since;
   TimePoint seen;  ///< when the operator first saw it
   bool told_free = false;
-  bool closing = false;                ///< its sidecar was asked to close the slot
+  bool closing = false;               ///< its sidecar was asked to close the slot
   std::set<std::string> request_ids;  ///< sessions that a gateway said it has taken
 };
 

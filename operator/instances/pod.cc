@@ -62,21 +62,21 @@ Json RelayContainer(const spec::Function& function, const PodTemplate& common) {
   }
   Json security = SecurityContext(kRelayUid);
   security["readOnlyRootFilesystem"] = true;
-  return {{"name", "relay"},
-          {"image", common.relay_image},
-          {"command", {"/wsf-sidecar"}},
-          {"args", args},
-          {"env",
-           {FromField("POD_UID", "metadata.uid"), FromField("POD_IP", "status.podIP"),
-            Variable("WSF_OPERATOR_CA", common.operator_authority),
-            Variable("WSF_RELAY_CERT", common.relay_certificate),
-            Variable("WSF_RELAY_KEY", common.relay_key)}},
-          {"ports", {{{"name", "relay"}, {"containerPort", kRelayPort}}}},
-          {"resources",
-           {{"requests", {{"cpu", "5m"}, {"memory", "8Mi"}}}, {"limits", {{"memory", "32Mi"}}}}},
-          {"volumeMounts",
-           {{{"name", "wsf-token"}, {"mountPath", kTokenFolder}, {"readOnly", true}}}},
-          {"securityContext", security}};
+  return {
+      {"name", "relay"},
+      {"image", common.relay_image},
+      {"command", {"/wsf-sidecar"}},
+      {"args", args},
+      {"env",
+       {FromField("POD_UID", "metadata.uid"), FromField("POD_IP", "status.podIP"),
+        Variable("WSF_OPERATOR_CA", common.operator_authority),
+        Variable("WSF_RELAY_CERT", common.relay_certificate),
+        Variable("WSF_RELAY_KEY", common.relay_key)}},
+      {"ports", {{{"name", "relay"}, {"containerPort", kRelayPort}}}},
+      {"resources",
+       {{"requests", {{"cpu", "5m"}, {"memory", "8Mi"}}}, {"limits", {{"memory", "32Mi"}}}}},
+      {"volumeMounts", {{{"name", "wsf-token"}, {"mountPath", kTokenFolder}, {"readOnly", true}}}},
+      {"securityContext", security}};
 }
 
 ContainerState ParseState(const Json& statuses, const std::string& name) {
@@ -87,8 +87,7 @@ ContainerState ParseState(const Json& statuses, const std::string& name) {
     const Json state = status.value("state", Json::object());
     result.running = state.contains("running");
     result.terminated = state.contains("terminated");
-    const Json detail =
-        state.value("terminated", state.value("waiting", Json::object()));
+    const Json detail = state.value("terminated", state.value("waiting", Json::object()));
     result.exit_code = detail.value("exitCode", 0);
     result.reason = detail.value("reason", "");
     result.message = detail.value("message", "");
@@ -104,12 +103,13 @@ Json MakePod(const spec::Function& function, const std::string& name, const std:
                        {kRevisionLabel, revision},
                        {"app.kubernetes.io/name", function.name},
                        {"app.kubernetes.io/managed-by", "wsf"}};
-  const Json owner = {{"apiVersion", "wsf.dev/v1alpha1"}, {"kind", "WebSocketFunction"},
-                      {"name", function.name},            {"uid", function.uid},
+  const Json owner = {{"apiVersion", "wsf.dev/v1alpha1"},
+                      {"kind", "WebSocketFunction"},
+                      {"name", function.name},
+                      {"uid", function.uid},
                       {"controller", true}};
-  const Json token = {{"audience", "wsf-operator"},
-                      {"expirationSeconds", kTokenSeconds},
-                      {"path", "token"}};
+  const Json token = {
+      {"audience", "wsf-operator"}, {"expirationSeconds", kTokenSeconds}, {"path", "token"}};
   return {{"apiVersion", "v1"},
           {"kind", "Pod"},
           {"metadata",

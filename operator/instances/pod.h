@@ -22,7 +22,7 @@ inline constexpr char kTemplateVersion[] = "1";
 /// What every instance pod of this operator has in common.
 struct PodTemplate {
   std::string relay_image;
-  std::string operator_address;  ///< ip:port of InstanceService
+  std::string operator_address;    ///< ip:port of InstanceService
   std::string operator_authority;  ///< PEM; the next two are the admission certificate
   std::string relay_certificate;
   std::string relay_key;

@@ -20,7 +20,7 @@ namespace wsf::kube {
 class Informer {
  public:
   struct Callbacks {
-    std::function<void(const Json& object)> on_object;      ///< added or changed
+    std::function<void(const Json& object)> on_object;  ///< added or changed
     std::function<void(const std::string& uid)> on_gone;
     std::function<void()> on_listed;  ///< a whole list has been told
   };
@@ -47,8 +47,8 @@ class Informer {
   boost::asio::steady_timer timer_;
   std::chrono::milliseconds back_off_;
   std::unique_ptr<Client::Watch> watch_;
-  std::string version_;     // of the last handled event
-  bool expired_ = false;    // a 410: the version is too old
+  std::string version_;   // of the last handled event
+  bool expired_ = false;  // a 410: the version is too old
   std::set<std::string> known_;
 };
 

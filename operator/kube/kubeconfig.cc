@@ -60,7 +60,8 @@ absl::StatusOr<Access> ReadKubeconfig(const std::string& path) {
   access.client_key = DataOrFile(user, "client-key");
   access.token_file = user.value("tokenFile", "");
   if (access.server.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " names no server in its current context"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " names no server in its current context"));
   }
   return access;
 }

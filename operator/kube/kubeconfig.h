@@ -9,11 +9,11 @@ namespace wsf::kube {
 
 /// Where the API is and who we are.
 struct Access {
-  std::string server;             ///< https://host:port
-  std::string authority;          ///< PEM
-  std::string client_certificate; ///< PEM, or ""
-  std::string client_key;         ///< PEM, or ""
-  std::string token_file;         ///< read for each request, or ""
+  std::string server;              ///< https://host:port
+  std::string authority;           ///< PEM
+  std::string client_certificate;  ///< PEM, or ""
+  std::string client_key;          ///< PEM, or ""
+  std::string token_file;          ///< read for each request, or ""
 };
 
 /// The current context of a kubeconfig file; certificates given as data or as files.

@@ -152,8 +152,8 @@ class RestClient : public Client {
     SendBody(http::methods::PUT, path, "application/json", object, std::move(callback));
   }
   void Apply(const std::string& path, Patch kind, const Json& patch, Callback callback) override {
-    const char* type = kind == Patch::kMerge ? "application/merge-patch+json"
-                                             : "application/json-patch+json";
+    const char* type =
+        kind == Patch::kMerge ? "application/merge-patch+json" : "application/json-patch+json";
     SendBody(http::methods::PATCH, path, type, patch, std::move(callback));
   }
   void Delete(const std::string& path, const Json& options, Callback callback) override {

@@ -30,8 +30,7 @@ class Link final : public GatewayLink {
 
 class Reactor final : public grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway> {
  public:
-  explicit Reactor(FleetHandler* handler)
-      : handler_(handler), link_(std::make_shared<Link>(this)) {
+  explicit Reactor(FleetHandler* handler) : handler_(handler), link_(std::make_shared<Link>(this)) {
     StartRead(&incoming_);
   }
   void OnReadDone(bool ok) override {

@@ -18,8 +18,8 @@ class GatewayLink {
   virtual void Send(v1::ToGateway message) = 0;
 };
 
-/// What gateways say. Called on gRPC's threads: an implementation only posts. For one link OnMessage
-/// is called in order, and OnDetach last.
+/// What gateways say. Called on gRPC's threads: an implementation only posts. For one link
+/// OnMessage is called in order, and OnDetach last.
 class FleetHandler {
  public:
   virtual ~FleetHandler() = default;

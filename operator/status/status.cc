@@ -24,12 +24,9 @@ Json ToJson(const Condition& condition, std::int64_t generation, const Json& old
       since = each.value("lastTransitionTime", now);
     }
   }
-  return {{"type", condition.type},
-          {"status", status},
-          {"reason", condition.reason},
-          {"message", condition.message},
-          {"observedGeneration", generation},
-          {"lastTransitionTime", since}};
+  return {{"type", condition.type},           {"status", status},
+          {"reason", condition.reason},       {"message", condition.message},
+          {"observedGeneration", generation}, {"lastTransitionTime", since}};
 }
 
 struct Conditions {

@@ -24,8 +24,8 @@ struct Facts {
   std::optional<http::Refusal> failure;  ///< the last start failed
 };
 
-/// The status (kubernetes.md section 1), kstatus conditions included (K04). A condition whose status
-/// stays as it was in `old` keeps its lastTransitionTime. Pure.
+/// The status (kubernetes.md section 1), kstatus conditions included (K04). A condition whose
+/// status stays as it was in `old` keeps its lastTransitionTime. Pure.
 Json MakeStatus(const Facts& facts, const Json& old, const std::string& now_rfc3339);
 
 }  // namespace wsf::status

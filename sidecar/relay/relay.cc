@@ -73,11 +73,11 @@ void Relay::ArmRead(Side& from) {
 void Relay::ArmWrite(Side& to) {
   if (to.write_armed || !to.outbox.blocked() || phase_ == Phase::kGone) return;
   to.write_armed = true;
-  to.socket.async_wait(Socket::wait_write, [self = shared_from_this(),
-                                            &to](const boost::system::error_code& error) {
-    to.write_armed = false;
-    if (!error) self->OnWritable(to);
-  });
+  to.socket.async_wait(Socket::wait_write,
+                       [self = shared_from_this(), &to](const boost::system::error_code& error) {
+                         to.write_armed = false;
+                         if (!error) self->OnWritable(to);
+                       });
 }
 
 void Relay::ArmTimer(TimePoint deadline) {
@@ -95,9 +95,7 @@ void Relay::OnTimer() {
       return ArmTimer(clocks_.NextDeadline());
     case Phase::kClosing: return FinishClosing(CloseHandshake::kTimeout);
     case Phase::kAwaitingServerFin: return Linger();
-    case Phase::kLingering:
-      client_.at_eof = server_.at_eof = true;
-      return CheckGone();
+    case Phase::kLingering: client_.at_eof = server_.at_eof = true; return CheckGone();
     case Phase::kGone: return;
   }
 }
@@ -114,8 +112,8 @@ bool Relay::ReadOnce(Side& from) {
   const std::size_t carried = from.carry.size();
   std::uint8_t* const start = buffer_->bytes.data() + FrameWalk::kMaxCarryBytes - carried;
   std::copy(from.carry.begin(), from.carry.end(), start);
-  const ssize_t n = recv(from.socket.native_handle(), start + carried, ReadBuffer::kReadBytes,
-                         MSG_DONTWAIT);
+  const ssize_t n =
+      recv(from.socket.native_handle(), start + carried, ReadBuffer::kReadBytes, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
   if (n <= 0) {
     OnEof(from);
@@ -144,10 +142,8 @@ void Relay::Take(Side& from, std::span<const std::uint8_t> bytes) {
     }
     case FrameWalk::Event::kClose:
       return OnClose(from, AsText(bytes.subspan(step.forward_bytes, step.frame_bytes)));
-    case FrameWalk::Event::kViolation:
-      return EndWith({EndKind::kProtocolError, from.peer, {}});
-    case FrameWalk::Event::kTooLarge:
-      return EndWith({EndKind::kMessageTooLarge, from.peer, {}});
+    case FrameWalk::Event::kViolation: return EndWith({EndKind::kProtocolError, from.peer, {}});
+    case FrameWalk::Event::kTooLarge: return EndWith({EndKind::kMessageTooLarge, from.peer, {}});
   }
 }
 

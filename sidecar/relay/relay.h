@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/websocket/frame_walk.h"
 #include "common/net/outbox.h"
+#include "common/websocket/frame_walk.h"
 #include "sidecar/session/clocks.h"
 #include "sidecar/session/settings.h"
 #include "sidecar/session/verdict.h"
@@ -74,7 +74,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
         : peer(peer), socket(std::move(socket)), outbox(this->socket.native_handle()), walk(walk) {}
     session::Peer peer;
     Socket socket;
-    net::Outbox outbox;              // towards this peer
+    net::Outbox outbox;         // towards this peer
     websocket::FrameWalk walk;  // of what this peer sends
     std::string carry;          // the tail of the last read that could not be judged yet
     bool sent_close = false;    // what comes behind a Close is dropped (E27)

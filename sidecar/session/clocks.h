@@ -10,8 +10,9 @@ namespace wsf::session {
 
 /// The idle and the execution clock of one session, as a pure state machine.
 ///
-/// The caller owns the time: it passes `now` in and sleeps until NextDeadline(), so a silent session
-/// costs one timer and no wake-up before its end. Nothing here blocks, allocates or reads a clock.
+/// The caller owns the time: it passes `now` in and sleeps until NextDeadline(), so a silent
+/// session costs one timer and no wake-up before its end. Nothing here blocks, allocates or reads a
+/// clock.
 ///
 /// Threading: not synchronized; confined to the session's thread.
 class Clocks {

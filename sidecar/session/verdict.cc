@@ -24,14 +24,19 @@ Verdict Closed(const End& end, const Settings& settings) {
   const int status = StatusOfClose(end.peer, end.close.code, settings.empty_close);
   const Reason failure =
       end.peer == Peer::kClient ? Reason::kClosedByClient : Reason::kClosedByServer;
-  return {status, status == 200 ? Reason::kClosed : failure, PartyOf(end.peer), end.close.code,
-          Goodbye{}, Goodbye{}};
+  return {status,
+          status == 200 ? Reason::kClosed : failure,
+          PartyOf(end.peer),
+          end.close.code,
+          Goodbye{},
+          Goodbye{}};
 }
 
 Verdict Lost(Peer peer, Reason server_reason) {
   const bool client = peer == Peer::kClient;
-  return {FailureOf(peer), client ? Reason::kClientConnectionLost : server_reason, PartyOf(peer),
-          kAbnormal, Abort(), Abort()};
+  return {FailureOf(peer), client ? Reason::kClientConnectionLost : server_reason,
+          PartyOf(peer),   kAbnormal,
+          Abort(),         Abort()};
 }
 
 // The offender is told, the other side gets an abort (A7 a, c).
@@ -46,14 +51,17 @@ Verdict Broken(Peer peer) {
 }
 
 Verdict TooLarge(Peer peer, const Settings& settings) {
-  const std::string limit =
-      absl::StrCat("message exceeds ", settings.max_message_bytes, " bytes");
+  const std::string limit = absl::StrCat("message exceeds ", settings.max_message_bytes, " bytes");
   if (peer == Peer::kClient) {
-    return {406, Reason::kRequestTooLarge, Party::kPlatform, kTooBig, SayClose(kTooBig, limit),
-            SayClose(kGoingAway, "406 request too large")};
+    return {406,     Reason::kRequestTooLarge, Party::kPlatform,
+            kTooBig, SayClose(kTooBig, limit), SayClose(kGoingAway, "406 request too large")};
   }
-  return {407, Reason::kResponseTooLarge, Party::kPlatform, kGoingAway,
-          SayClose(kGoingAway, "407 response too large"), SayClose(kTooBig, limit)};
+  return {407,
+          Reason::kResponseTooLarge,
+          Party::kPlatform,
+          kGoingAway,
+          SayClose(kGoingAway, "407 response too large"),
+          SayClose(kTooBig, limit)};
 }
 
 Verdict TimedOut(int code, Reason reason, TimeoutAction to_client, std::string text) {
@@ -67,8 +75,12 @@ Verdict TimedOut(int code, Reason reason, TimeoutAction to_client, std::string t
 }
 
 Verdict Stopped(int code, Reason reason, std::uint16_t client_code, const std::string& text) {
-  return {code,        reason,
-          Party::kPlatform, client_code, SayClose(client_code, text), SayClose(kGoingAway, text)};
+  return {code,
+          reason,
+          Party::kPlatform,
+          client_code,
+          SayClose(client_code, text),
+          SayClose(kGoingAway, text)};
 }
 
 }  // namespace
@@ -79,8 +91,7 @@ int StatusOfClose(Peer sender, std::uint16_t code, EmptyClose empty_close) {
     // 1010 is a client's to send, 1011 a server's (RFC 6455 7.4.1): elsewhere failures (A2).
     case 1010: return sender == Peer::kClient ? 200 : FailureOf(sender);
     case 1011: return sender == Peer::kServer ? 200 : FailureOf(sender);
-    case websocket::kNoCode:
-      return empty_close == EmptyClose::kSuccess ? 200 : FailureOf(sender);
+    case websocket::kNoCode: return empty_close == EmptyClose::kSuccess ? 200 : FailureOf(sender);
     default: return FailureOf(sender);
   }
 }

@@ -35,8 +35,7 @@ void Door::Start() { net::Spawn(io_.get_executor(), Accept()); }
 net::awaitable<void> Door::Accept() {
   while (acceptor_.is_open()) {
     net::error_code error;
-    boost::asio::ip::tcp::socket client =
-        co_await acceptor_.async_accept(net::Await(error));
+    boost::asio::ip::tcp::socket client = co_await acceptor_.async_accept(net::Await(error));
     if (error == boost::asio::error::operation_aborted) co_return;
     if (error) {
       boost::asio::steady_timer pause(io_, kAcceptPause);
@@ -50,8 +49,7 @@ net::awaitable<void> Door::Accept() {
 
 net::awaitable<void> Door::Read(boost::asio::ip::tcp::socket client) {
   ++reading_;
-  absl::StatusOr<net::HeadBytes> bytes =
-      co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
+  absl::StatusOr<net::HeadBytes> bytes = co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
   --reading_;
   if (bytes.ok()) {
     co_await instance_->Serve(std::move(client), *std::move(bytes));

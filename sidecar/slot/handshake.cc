@@ -91,10 +91,10 @@ void Handshake::Stop(Stopped why) {
 }
 
 void Handshake::WatchClient() {
-  client_.async_wait(Socket::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](
-                                            const net::error_code& error) {
-    if (!error && !alive.expired()) Stop(Stopped::kClientLeft);
-  });
+  client_.async_wait(Socket::wait_read,
+                     [this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
+                       if (!error && !alive.expired()) Stop(Stopped::kClientLeft);
+                     });
 }
 
 std::optional<HandshakeResult> Handshake::WhyStopped() const {

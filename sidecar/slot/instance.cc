@@ -16,7 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Looking for the port: a query costs 0.006 ms, so often at first, when a start is being waited for.
+// Looking for the port: a query costs 0.006 ms, so often at first, when a start is being waited
+// for.
 constexpr auto kProbeFast = milliseconds(5);
 constexpr auto kProbeSlow = milliseconds(50);
 constexpr auto kFastProbing = seconds(1);
@@ -43,9 +44,8 @@ bool IsAmbiguous(const http::Fields& fields) {
 
 }  // namespace
 
-Instance::Instance(boost::asio::io_context& io, InstanceOptions options,
-                   report::Reporter* reporter, report::TerminationMessage* termination_message,
-                   std::function<void()> on_over)
+Instance::Instance(boost::asio::io_context& io, InstanceOptions options, report::Reporter* reporter,
+                   report::TerminationMessage* termination_message, std::function<void()> on_over)
     : io_(io),
       options_(std::move(options)),
       reporter_(reporter),
@@ -88,8 +88,9 @@ net::awaitable<void> Instance::WaitUntilListening() {
       const bool ready = co_await IsReady(server_address_);
       if (ready) co_return;
     }
-    const bool fast = std::chrono::steady_clock::now() < fast_until;
-    co_await Sleep(fast ? kProbeFast : kProbeSlow);
+    milliseconds pause = kProbeSlow;
+    if (std::chrono::steady_clock::now() < fast_until) pause = kProbeFast;
+    co_await Sleep(pause);
   }
 }
 
@@ -99,8 +100,8 @@ net::awaitable<bool> Instance::IsReady(Endpoint server) {
   net::error_code error;
   co_await socket.async_connect(server, net::Await(error));
   if (error) co_return false;
-  const std::string request = absl::StrCat("GET ", options_.ready_path,
-                                           " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const std::string request = absl::StrCat(
+      "GET ", options_.ready_path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   co_await boost::asio::async_write(socket, boost::asio::buffer(request), net::Await(error));
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(socket, http::kMaxHeadBytes, kReadyTime);
@@ -209,11 +210,12 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
   const absl::StatusOr<session::Settings> settings =
       session::DecodeSettings(head.fields.Find("X-Wsf-Settings").value_or(""));
   if (!settings.ok()) {
-    co_await net::SendAndCloseOwned(std::move(client), SidecarAnswer(400, "denied", std::string(settings.status().message())));
+    co_await net::SendAndCloseOwned(
+        std::move(client), SidecarAnswer(400, "denied", std::string(settings.status().message())));
     co_return;
   }
-  const Slot::Answer answer = slot_.Take(head.fields.Find("X-Wsf-Claim").value_or(""),
-                                         settings->instance_concurrency);
+  const Slot::Answer answer =
+      slot_.Take(head.fields.Find("X-Wsf-Claim").value_or(""), settings->instance_concurrency);
   if (answer != Slot::Answer::kTaken) {
     co_await net::SendAndCloseOwned(std::move(client), RefusedAnswer(answer));
     co_return;

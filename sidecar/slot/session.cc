@@ -80,9 +80,9 @@ Session::Session(SessionParts parts, Socket client, http::RequestHead head,
 }
 
 void Session::WriteStep(std::string_view state) {
-  std::string text = absl::StrCat(
-      "{\"state\":", JsonText(state), ",\"requestId\":", JsonText(request_id_),
-      ",\"requestStart\":", JsonText(Rfc3339(start_wall_)));
+  std::string text =
+      absl::StrCat("{\"state\":", JsonText(state), ",\"requestId\":", JsonText(request_id_),
+                   ",\"requestStart\":", JsonText(Rfc3339(start_wall_)));
   if (established_wall_ != 0) {
     absl::StrAppend(&text, ",\"established\":", JsonText(Rfc3339(established_wall_)));
   }
@@ -150,10 +150,9 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   co_await ended->Wait();
   relay_.reset();  // it lingers by itself
 
-  const std::int64_t billed =
-      MillisBetween(established, std::chrono::steady_clock::now());
-  const bool server_lost = outcome.end.kind == session::EndKind::kLost &&
-                           outcome.end.peer == session::Peer::kServer;
+  const std::int64_t billed = MillisBetween(established, std::chrono::steady_clock::now());
+  const bool server_lost =
+      outcome.end.kind == session::EndKind::kLost && outcome.end.peer == session::Peer::kServer;
   bool exited = false;
   if (server_lost) exited = co_await ServerHasExited(server_address_);
   if (exited) outcome.end.kind = session::EndKind::kServerExited;

@@ -12,10 +12,8 @@ namespace {
 using Json = nlohmann::json;
 
 Json Version() {
-  return {{"major", "1"},
-          {"minor", "34"},
-          {"gitVersion", "v1.34.0+wsf"},
-          {"platform", "linux/amd64"}};
+  return {
+      {"major", "1"}, {"minor", "34"}, {"gitVersion", "v1.34.0+wsf"}, {"platform", "linux/amd64"}};
 }
 
 Json ResourceEntry(const Resource& resource) {
@@ -67,14 +65,13 @@ Json OpenApiOf(const std::string& path) {
   Json paths = Json::object();
   for (const Resource& each : Resources()) {
     if ("/openapi/v3" + each.path() != path) continue;
-    const std::string item =
-        each.path() + (each.namespaced ? "/namespaces/{namespace}/" : "/") + each.plural + "/{name}";
-    paths[item] = {
-        {"patch",
-         {{"parameters", {{{"name", "fieldValidation"}, {"in", "query"}}}},
-          {"x-kubernetes-group-version-kind",
-           {{"group", each.group}, {"version", each.version}, {"kind", each.kind}}},
-          {"responses", Json::object()}}}};
+    const std::string item = each.path() + (each.namespaced ? "/namespaces/{namespace}/" : "/") +
+                             each.plural + "/{name}";
+    paths[item] = {{"patch",
+                    {{"parameters", {{{"name", "fieldValidation"}, {"in", "query"}}}},
+                     {"x-kubernetes-group-version-kind",
+                      {{"group", each.group}, {"version", each.version}, {"kind", each.kind}}},
+                     {"responses", Json::object()}}}};
   }
   return {{"openapi", "3.0.0"},
           {"info", {{"title", "wsf"}, {"version", "v1"}}},

@@ -25,10 +25,9 @@ inline Error Invalid(const std::string& what) { return {422, "Invalid", what}; }
 inline Error BadRequest(const std::string& what) { return {400, "BadRequest", what}; }
 
 inline nlohmann::json StatusObject(const Error& error) {
-  return {{"kind", "Status"},        {"apiVersion", "v1"},
-          {"metadata", nlohmann::json::object()},
-          {"status", "Failure"},     {"message", error.message},
-          {"reason", error.reason},  {"code", error.code}};
+  return {{"kind", "Status"},    {"apiVersion", "v1"},       {"metadata", nlohmann::json::object()},
+          {"status", "Failure"}, {"message", error.message}, {"reason", error.reason},
+          {"code", error.code}};
 }
 
 }  // namespace wsf::api

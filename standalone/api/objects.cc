@@ -69,8 +69,8 @@ Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Js
     return Invalid("metadata.name: \"" + name + "\" must be lower case letters, digits and '-'");
   }
   if (store_->Find(resource, ns, name) != nullptr) {
-    return Error{409, "AlreadyExists", std::string(resource.plural) + " \"" + name +
-                                           "\" already exists"};
+    return Error{409, "AlreadyExists",
+                 std::string(resource.plural) + " \"" + name + "\" already exists"};
   }
   if (resource.namespaced) metadata["namespace"] = ns;
   if (const auto error = Validate(resource, object, nullptr)) return *error;
@@ -161,9 +161,8 @@ Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
   std::int64_t grace = 0;
   if (IsPod(resource)) {
     const Json spec = object.value("spec", Json::object());
-    grace = options.value("gracePeriodSeconds",
-                          spec.value("terminationGracePeriodSeconds",
-                                     std::int64_t{kDefaultGraceSeconds}));
+    grace = options.value("gracePeriodSeconds", spec.value("terminationGracePeriodSeconds",
+                                                           std::int64_t{kDefaultGraceSeconds}));
     if (was_deleting) {
       grace = std::min(grace, metadata.value("deletionGracePeriodSeconds", grace));
     }

@@ -10,8 +10,15 @@ const std::vector<Resource>& Resources() {
       {"", "v1", "events", "event", "Event", {"ev"}, {}, true, false},
       {"", "v1", "secrets", "secret", "Secret", {}, {}, true, false},
       {"coordination.k8s.io", "v1", "leases", "lease", "Lease", {}, {}, true, false},
-      {"wsf.dev", "v1alpha1", "websocketfunctions", "websocketfunction", "WebSocketFunction",
-       {"wsf"}, {"websocketfunctions"}, true, true},
+      {"wsf.dev",
+       "v1alpha1",
+       "websocketfunctions",
+       "websocketfunction",
+       "WebSocketFunction",
+       {"wsf"},
+       {"websocketfunctions"},
+       true,
+       true},
   };
   return kResources;
 }

@@ -8,7 +8,7 @@ namespace wsf::api {
 
 /// A kind that the embedded API serves: as much of Kubernetes as operator and kubectl need.
 struct Resource {
-  const char* group;    ///< "" for the core group
+  const char* group;  ///< "" for the core group
   const char* version;
   const char* plural;
   const char* singular;
@@ -23,9 +23,7 @@ struct Resource {
     return *group == '\0' ? version : std::string(group) + "/" + version;
   }
   /// "/api/v1" or "/apis/wsf.dev/v1alpha1".
-  std::string path() const {
-    return *group == '\0' ? "/api/v1" : "/apis/" + group_version();
-  }
+  std::string path() const { return *group == '\0' ? "/api/v1" : "/apis/" + group_version(); }
 };
 
 const std::vector<Resource>& Resources();

@@ -18,9 +18,7 @@ std::string Get(const std::map<std::string, std::string>& query, const char* nam
   return found == query.end() ? "" : found->second;
 }
 
-bool WantsTable(const Request& request) {
-  return absl::StrContains(request.accept, "as=Table");
-}
+bool WantsTable(const Request& request) { return absl::StrContains(request.accept, "as=Table"); }
 
 const char* TypeName(Change::Type type) {
   switch (type) {
@@ -59,8 +57,8 @@ bool Watch::Matches(const Change& change) const {
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
   const std::string version = (*change.object)["metadata"].value("resourceVersion", "");
-  const Json object = as_table ? MakeTable(*resource, {change.object}, version, now_unix_micros)
-                               : *change.object;
+  const Json object =
+      as_table ? MakeTable(*resource, {change.object}, version, now_unix_micros) : *change.object;
   const Json line = {{"type", TypeName(change.type)}, {"object", object}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -114,7 +112,8 @@ std::optional<Router::Target> Router::ParsePath(const std::string& path) {
 std::variant<Reply, Watch> Router::Handle(const Request& request) {
   if (request.method == "GET") {
     if (const auto document = Discover(request.path)) return JsonReply(200, *document);
-    if (request.path == "/healthz" || request.path == "/readyz") return Reply{200, "text/plain", "ok"};
+    if (request.path == "/healthz" || request.path == "/readyz")
+      return Reply{200, "text/plain", "ok"};
   }
   if (request.path == "/apis/authentication.k8s.io/v1/tokenreviews") return ReviewToken(request);
   const auto target = ParsePath(request.path);
@@ -132,13 +131,12 @@ std::variant<Reply, Watch> Router::Read(const Request& request, const Target& ta
   if (watch == "1" || watch == "true") return StartWatch(request, target);
   if (target.name.empty()) return List(request, target);
   if (target.subresource == "log") return Log(request, target);
-  const Store::Object object =
-      objects_->store().Find(*target.resource, target.ns, target.name);
+  const Store::Object object = objects_->store().Find(*target.resource, target.ns, target.name);
   if (object == nullptr) return ErrorReply(NotFound(target.resource->plural, target.name));
   if (!WantsTable(request)) return JsonReply(200, *object);
-  return JsonReply(200, MakeTable(*target.resource, {object},
-                                  (*object)["metadata"].value("resourceVersion", ""),
-                                  UnixMicros()));
+  return JsonReply(
+      200, MakeTable(*target.resource, {object}, (*object)["metadata"].value("resourceVersion", ""),
+                     UnixMicros()));
 }
 
 Reply Router::List(const Request& request, const Target& target) {
@@ -164,8 +162,8 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
   const Resource& resource = *target.resource;
   std::optional<Json> body = ParseBody(request);
   if (!body) return BadRequest("the body is not JSON");
-  const auto part = target.subresource == "status" ? Objects::Part::kStatus
-                                                   : Objects::Part::kObject;
+  const auto part =
+      target.subresource == "status" ? Objects::Part::kStatus : Objects::Part::kObject;
   if (!target.subresource.empty() && part != Objects::Part::kStatus) {
     return NotFound(target.subresource, target.name);
   }
@@ -190,8 +188,8 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
 
 Reply Router::Log(const Request& request, const Target& target) {
   const std::string container = Get(request.query, "container");
-  const auto text = backends_.read_log(target.ns, target.name,
-                                       container.empty() ? "function" : container);
+  const auto text =
+      backends_.read_log(target.ns, target.name, container.empty() ? "function" : container);
   if (!text) return ErrorReply(NotFound("logs of pod", target.name));
   return {200, "text/plain", *text};
 }

@@ -57,8 +57,7 @@ struct Backends {
 /// Maps requests to the objects: paths, verbs, discovery, Table form. No I/O.
 class Router {
  public:
-  Router(Objects* objects, Backends backends)
-      : objects_(objects), backends_(std::move(backends)) {}
+  Router(Objects* objects, Backends backends) : objects_(objects), backends_(std::move(backends)) {}
 
   std::variant<Reply, Watch> Handle(const Request& request);
 

@@ -83,7 +83,10 @@ std::string Chunk(const std::string& text) {
 
 struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
   Inside(boost::asio::io_context& io, Router* router, Store* store)
-      : io(io), acceptor(io), tls(boost::asio::ssl::context::tls_server), router(router),
+      : io(io),
+        acceptor(io),
+        tls(boost::asio::ssl::context::tls_server),
+        router(router),
         store(store) {}
 
   net::awaitable<void> Accept();

@@ -23,8 +23,7 @@ class Server {
 
   /// `error` says why it could not listen.
   Server(boost::asio::io_context& io, const Endpoint& address, const std::string& authority,
-         const tls::KeyPair& own, Router* router, Store* store,
-         boost::system::error_code& error);
+         const tls::KeyPair& own, Router* router, Store* store, boost::system::error_code& error);
   ~Server();
 
   void Start();

@@ -79,9 +79,7 @@ void Addresses::GiveBack(const std::string& address, TimePoint now) {
   resting_.push_back({address, now + kRest});
 }
 
-bool CanBind(const std::string& address, std::uint16_t port) {
-  return TryBind(address, port) != 0;
-}
+bool CanBind(const std::string& address, std::uint16_t port) { return TryBind(address, port) != 0; }
 
 std::uint16_t FreePort(const std::string& address) { return TryBind(address, 0); }
 

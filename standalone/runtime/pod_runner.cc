@@ -102,8 +102,8 @@ std::string PodRunner::Expand(const std::string& text,
   std::string out = text;
   for (const std::string& pair : environment) {
     const std::size_t equals = pair.find('=');
-    out = absl::StrReplaceAll(
-        out, {{"$(" + pair.substr(0, equals) + ")", pair.substr(equals + 1)}});
+    out =
+        absl::StrReplaceAll(out, {{"$(" + pair.substr(0, equals) + ")", pair.substr(equals + 1)}});
   }
   return out;
 }
@@ -120,8 +120,8 @@ void PodRunner::StartServer() {
   options.binds = ProcessOptions::Binds::kPrivate;
   int listener = -1;
   if (!Run(&server_, std::move(options), &listener)) return;
-  port_keeper_ = std::make_shared<PortKeeper>(io_, listener, placement_.address, port_,
-                                              private_port_);
+  port_keeper_ =
+      std::make_shared<PortKeeper>(io_, listener, placement_.address, port_, private_port_);
   port_keeper_->Start();
 }
 
@@ -167,9 +167,8 @@ bool PodRunner::Run(Container* container, ProcessOptions options, int* listener)
 void PodRunner::OnExit(Container* container, const Exit& exit) {
   std::string reason = exit.code == 0 ? "Completed" : "Error";
   if (container->out_of_memory) reason = "OOMKilled";
-  Json terminated = {{"exitCode", exit.code},
-                     {"reason", reason},
-                     {"finishedAt", Rfc3339Seconds(UnixMicros())}};
+  Json terminated = {
+      {"exitCode", exit.code}, {"reason", reason}, {"finishedAt", Rfc3339Seconds(UnixMicros())}};
   if (exit.signal != 0) terminated["signal"] = exit.signal;
   container->ended = true;
   container->process.reset();
@@ -260,8 +259,8 @@ Json PodRunner::StatusOf(const Container& container) const {
 void PodRunner::Report() {
   std::string phase = "Running";
   if (relay_.ended && server_.ended) {
-    const bool clean = relay_.state.contains("terminated") &&
-                       relay_.state["terminated"].value("exitCode", 1) == 0;
+    const bool clean =
+        relay_.state.contains("terminated") && relay_.state["terminated"].value("exitCode", 1) == 0;
     phase = clean ? "Succeeded" : "Failed";
   }
   callbacks_.on_status({{"phase", phase},

@@ -17,9 +17,9 @@ using Json = nlohmann::json;
 
 /// Where a pod runs on this machine.
 struct Placement {
-  std::string address;   ///< its private loopback address, status.podIP
-  std::string folder;    ///< termination message, token, logs; exists
-  std::string sidecar;   ///< path of wsf-sidecar, run for the relay container
+  std::string address;  ///< its private loopback address, status.podIP
+  std::string folder;   ///< termination message, token, logs; exists
+  std::string sidecar;  ///< path of wsf-sidecar, run for the relay container
 };
 
 /// Plays the kubelet for one pod of the shape that the operator makes: the relay is its main

@@ -115,8 +115,8 @@ int InstallFilter(int socket) {
   };
   const sock_fprog program = {sizeof code / sizeof code[0], const_cast<sock_filter*>(code)};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
-  const long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  const long listener =
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
   if (listener < 0) return errno;
   char byte = 'x';
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -171,10 +171,12 @@ std::optional<std::string> Probe() {
   std::optional<std::string> wrong;
   const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
   if (listener < 0) {
-    wrong = "another seccomp filter with notification is in force (nested wsf, LXD?); run outside it";
+    wrong =
+        "another seccomp filter with notification is in force (nested wsf, LXD?); run outside it";
   } else if (syscall(SYS_pidfd_getfd, process.get(), 0, 0) < 0) {
-    wrong = "pidfd_getfd is not permitted (container profile or kernel.yama.ptrace_scope >= 2); "
-            "run outside the container or allow it";
+    wrong =
+        "pidfd_getfd is not permitted (container profile or kernel.yama.ptrace_scope >= 2); "
+        "run outside the container or allow it";
   }
   close(pair[0]);
   if (listener >= 0) close(listener);
@@ -211,8 +213,8 @@ bool PortKeeper::AnswerOne() {
   if (ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
     return true;  // ENOENT: the caller was killed inside bind(); the others go on
   }
-  const std::optional<int> error = Bind(call.pid, call.id, reinterpret_cast<const std::uint64_t*>(
-                                                               call.data.args));
+  const std::optional<int> error =
+      Bind(call.pid, call.id, reinterpret_cast<const std::uint64_t*>(call.data.args));
   seccomp_notif_resp reply = {};
   reply.id = call.id;
   if (error) {
@@ -233,15 +235,14 @@ std::optional<int> PortKeeper::Bind(std::uint32_t thread_id, std::uint64_t notif
   const ssize_t read_bytes =
       process_vm_readv(static_cast<pid_t>(thread_id), &here, 1, &there, 1, 0);
   if (read_bytes <= 0 || PortOf(wanted) != server_port_) return std::nullopt;
-  const Descriptor process(
-      static_cast<int>(syscall(SYS_pidfd_open, ProcessOf(thread_id), 0)));
+  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, ProcessOf(thread_id), 0)));
   if (!process.ok()) return EPERM;
   // The thread may have gone and its number may be another's by now.
   if (ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_ID_VALID, &notification) != 0) {
     return EPERM;
   }
-  const Descriptor socket(static_cast<int>(
-      syscall(SYS_pidfd_getfd, process.get(), static_cast<int>(arguments[0]), 0)));
+  const Descriptor socket(
+      static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), static_cast<int>(arguments[0]), 0)));
   if (!socket.ok()) return EPERM;
   int type = 0;
   socklen_t type_size = sizeof type;

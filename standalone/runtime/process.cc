@@ -110,8 +110,7 @@ std::shared_ptr<Process> Process::Start(boost::asio::io_context& io, const Proce
   return process;
 }
 
-Process::Process(boost::asio::io_context& io, pid_t pid, int pidfd, int output,
-                 Callbacks callbacks)
+Process::Process(boost::asio::io_context& io, pid_t pid, int pidfd, int output, Callbacks callbacks)
     : pid_(pid),
       pidfd_(io, pidfd),
       output_(io, output),
@@ -119,29 +118,28 @@ Process::Process(boost::asio::io_context& io, pid_t pid, int pidfd, int output,
       part_(kReadBytes, '\0') {}
 
 void Process::AwaitExit() {
-  pidfd_.async_wait(
-      boost::asio::posix::stream_descriptor::wait_read,
-      [self = shared_from_this()](const boost::system::error_code& error) {
-        if (error) return;
-        int status = 0;
-        waitpid(self->pid_, &status, 0);
-        self->running_ = false;
-        kill(-self->pid_, SIGKILL);  // what it left behind in its group
-        Exit exit;
-        exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-        exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + exit.signal;
-        self->callbacks_.on_exit(exit);
-      });
+  pidfd_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [self = shared_from_this()](const boost::system::error_code& error) {
+                      if (error) return;
+                      int status = 0;
+                      waitpid(self->pid_, &status, 0);
+                      self->running_ = false;
+                      kill(-self->pid_, SIGKILL);  // what it left behind in its group
+                      Exit exit;
+                      exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+                      exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + exit.signal;
+                      self->callbacks_.on_exit(exit);
+                    });
 }
 
 void Process::ReadOutput() {
-  output_.async_read_some(boost::asio::buffer(part_),
-                          [self = shared_from_this()](const boost::system::error_code& error,
-                                                      std::size_t size) {
-                            if (error) return;
-                            self->TakeOutput(size);
-                            self->ReadOutput();
-                          });
+  output_.async_read_some(
+      boost::asio::buffer(part_),
+      [self = shared_from_this()](const boost::system::error_code& error, std::size_t size) {
+        if (error) return;
+        self->TakeOutput(size);
+        self->ReadOutput();
+      });
 }
 
 void Process::TakeOutput(std::size_t size) {

@@ -91,9 +91,7 @@ void Runtime::StartPod(const Json& pod) {
     AppendLine(folder + "/" + container + ".log", line);
     if (container == "function") options_.on_server_output(name, line);
   };
-  callbacks.on_gone = [this, uid] {
-    boost::asio::post(io_, [this, uid] { OnGone(uid); });
-  };
+  callbacks.on_gone = [this, uid] { boost::asio::post(io_, [this, uid] { OnGone(uid); }); };
   const Placement placement = {running.address, running.folder, options_.sidecar};
   running.runner = std::make_shared<PodRunner>(io_, pod, placement, std::move(callbacks));
   const auto runner = running.runner;
@@ -119,8 +117,7 @@ Json Runtime::ReviewToken(const std::string& token) const {
     return {{"authenticated", true},
             {"audiences", {"wsf-operator"}},
             {"user",
-             {{"username", "system:serviceaccount:" + running.ns + ":default"},
-              {"extra", extra}}}};
+             {{"username", "system:serviceaccount:" + running.ns + ":default"}, {"extra", extra}}}};
   }
   return {{"authenticated", false}, {"error", "the token belongs to no running pod"}};
 }

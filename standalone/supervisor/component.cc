@@ -36,18 +36,20 @@ void Component::Start() {
   started_ = std::chrono::steady_clock::now();
   std::string error;
   process_ = runtime::Process::Start(
-      io_, options, {on_line_, [this](const runtime::Exit& exit) {
-        process_.reset();
-        if (stopping_) return;
-        std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
-                     command_[0].c_str(), exit.code);
-        if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;
-        again_.expires_after(back_off_);
-        back_off_ = std::min<milliseconds>(back_off_ * 2, kBackOffMax);
-        again_.async_wait([this](const boost::system::error_code& failed) {
-          if (!failed) Start();
-        });
-      }},
+      io_, options,
+      {on_line_,
+       [this](const runtime::Exit& exit) {
+         process_.reset();
+         if (stopping_) return;
+         std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
+                      command_[0].c_str(), exit.code);
+         if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;
+         again_.expires_after(back_off_);
+         back_off_ = std::min<milliseconds>(back_off_ * 2, kBackOffMax);
+         again_.async_wait([this](const boost::system::error_code& failed) {
+           if (!failed) Start();
+         });
+       }},
       nullptr, &error);
   if (process_ == nullptr) std::fprintf(stderr, "wsf: cannot start %s\n", error.c_str());
 }

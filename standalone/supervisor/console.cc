@@ -42,12 +42,12 @@ std::string DescribeSession(const Json& record) {
   const Json to_client = record.value("toClient", Json::object());
   std::string close;
   if (record.contains("closeCode")) close = absl::StrCat(", close ", record["closeCode"].dump());
-  return absl::StrFormat(
-      "- %s %d %s by %s%s, %.1f s, in %s, out %s%s", Short(Text(record, "requestId")), code,
-      Text(record, "reason"), Text(record, "closedBy"), close,
-      static_cast<double>(record.value("durationMs", std::int64_t{0})) / 1000.0,
-      Bytes(to_server.value("bytes", std::int64_t{0})),
-      Bytes(to_client.value("bytes", std::int64_t{0})), FieldToChange(code));
+  return absl::StrFormat("- %s %d %s by %s%s, %.1f s, in %s, out %s%s",
+                         Short(Text(record, "requestId")), code, Text(record, "reason"),
+                         Text(record, "closedBy"), close,
+                         static_cast<double>(record.value("durationMs", std::int64_t{0})) / 1000.0,
+                         Bytes(to_server.value("bytes", std::int64_t{0})),
+                         Bytes(to_client.value("bytes", std::int64_t{0})), FieldToChange(code));
 }
 
 Console::Console(const std::string& records_path) {

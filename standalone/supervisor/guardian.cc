@@ -24,8 +24,7 @@ void PassOn(int signal) {
 // Those whose parent has ended come to us: we are their subreaper. Killing our children makes
 // theirs ours, so this ends when the whole tree has.
 void KillAllChildren() {
-  const std::string path =
-      "/proc/self/task/" + std::to_string(getpid()) + "/children";
+  const std::string path = "/proc/self/task/" + std::to_string(getpid()) + "/children";
   while (true) {
     std::ifstream file(path);
     int pid = 0;

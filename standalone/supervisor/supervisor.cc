@@ -95,12 +95,12 @@ class Supervisor {
                   [this](const std::string& pod, const std::string& line) {
                     console_.OnServerOutput(pod, line);
                   }}),
-        router_(&objects_,
-                {[this](const std::string& token) { return runtime_.ReviewToken(token); },
-                 [this](const std::string& ns, const std::string& pod,
-                        const std::string& container) {
-                   return runtime_.ReadLog(ns, pod, container);
-                 }}) {}
+        router_(
+            &objects_,
+            {[this](const std::string& token) { return runtime_.ReviewToken(token); },
+             [this](const std::string& ns, const std::string& pod, const std::string& container) {
+               return runtime_.ReadLog(ns, pod, container);
+             }}) {}
 
   int Run() {
     if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
@@ -128,8 +128,8 @@ class Supervisor {
     server_ = std::make_unique<api::Server>(io_, api::Server::Endpoint(address, kApiPort),
                                             authority.certificate, own, &router_, &store_, error);
     if (error) {
-      return Fail(absl::StrCat("cannot listen on ", platform_, ":", kApiPort, ": ",
-                               error.message()));
+      return Fail(
+          absl::StrCat("cannot listen on ", platform_, ":", kApiPort, ": ", error.message()));
     }
     server_->Start();
     const std::string url = absl::StrCat("https://", platform_, ":", kApiPort);
@@ -149,8 +149,9 @@ class Supervisor {
       objects_.Create(namespaces, "", {{"metadata", {{"name", name}}}});
     }
     for (const char* name : {"wsf-operator-keys", "wsf-gateway-tls"}) {
-      objects_.Create(secrets, kSystemNamespace,
-                      {{"metadata", {{"name", name}}}, {"type", "Opaque"}, {"data", Json::object()}});
+      objects_.Create(
+          secrets, kSystemNamespace,
+          {{"metadata", {{"name", name}}}, {"type", "Opaque"}, {"data", Json::object()}});
     }
     for (const Json& function : options_.functions) {
       const auto result =
@@ -193,12 +194,11 @@ class Supervisor {
 
   void StartGateway() {
     if (gateway_ != nullptr || stopping_) return;
-    std::vector<std::string> command = {
-        options_.programs_folder + "/wsf-gateway",
-        absl::StrCat("--listen=", options_.host, ":", port_),
-        absl::StrCat("--admin-listen=", platform_, ":", kAdminPort),
-        absl::StrCat("--operator=", platform_, ":", kGatewayPort),
-        "--operator-tls=" + data_ + "/gateway-tls"};
+    std::vector<std::string> command = {options_.programs_folder + "/wsf-gateway",
+                                        absl::StrCat("--listen=", options_.host, ":", port_),
+                                        absl::StrCat("--admin-listen=", platform_, ":", kAdminPort),
+                                        absl::StrCat("--operator=", platform_, ":", kGatewayPort),
+                                        "--operator-tls=" + data_ + "/gateway-tls"};
     if (!options_.functions.empty()) {
       command.push_back("--default-function=" + NameOf(options_.functions.front()));
     }

@@ -98,8 +98,8 @@ grpc::Status CallOnce(const wsf::v1::Report& report, const std::string& address,
     return Call<wsf::v1::ListeningRequest, wsf::v1::ListeningResponse>(
         address, token, &Stub::Listening, report.listening(), output, leader);
   }
-  return Call<wsf::v1::EndedRequest, wsf::v1::EndedResponse>(
-      address, token, &Stub::Ended, report.ended(), output, leader);
+  return Call<wsf::v1::EndedRequest, wsf::v1::EndedResponse>(address, token, &Stub::Ended,
+                                                             report.ended(), output, leader);
 }
 
 int ExitOf(const grpc::Status& status) {

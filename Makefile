@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front of the build. Each target installs what it needs (tools/install-packages).
+
+PRESET ?= release
+BUILD := build/$(PRESET)
+BIN := $(BUILD)/bin
+PREFIX ?= /usr/local
+PORT ?= 8080
+PROGRAMS := wsf wsf-operator wsf-gateway wsf-sidecar wsf-report
+# Debian's own: its packages (websockets, pytest) belong to it.
+PYTHON := /usr/bin/python3
+REPORTS := build/reports
+
+.PHONY: help run build test unit-test e2e-test lint bench install packages clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: build ## build, then serve the echo example; Ctrl-C ends everything
+	@$(BIN)/wsf dev -p $(PORT) examples/echo-python
+
+build: packages ## build all programs into build/release/bin
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
+	@cmake --build $(BUILD)
+
+test: build examples/echo-node/node_modules ## unit and end-to-end tests, one closing line
+	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
+	@status=0; $(MAKE) --no-print-directory -k unit-test e2e-test || status=1; \
+	  tools/summary || status=1; exit $$status
+
+unit-test:
+	@$(BIN)/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit.xml
+
+e2e-test:
+	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  --junitxml=$(REPORTS)/e2e.xml tests/e2e
+
+examples/echo-node/node_modules: examples/echo-node/package-lock.json
+	@cd examples/echo-node && npm ci --silent --no-audit --no-fund && touch node_modules
+
+lint: packages ## format, include edges, coroutine rules, shell scripts
+	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
+	@tools/lint/includes
+	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
+	@shellcheck .ci/run tools/install-packages
+	@echo "lint: clean"
+
+bench: build ## compare sidecar and gateway with a bare relay in one run; prints ratios
+	@$(PYTHON) tests/bench/relay_bench.py --bin $(BIN)
+
+install: build ## copy the programs to PREFIX/bin
+	@install -d $(DESTDIR)$(PREFIX)/bin
+	@install -s $(addprefix $(BIN)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+
+packages:
+	@tools/install-packages
+
+clean: ## remove build/
+	@rm -rf build

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/fleet/fleet.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace wsf::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kNow{100000s};
+
+template <typename T>
+std::vector<T> Only(const std::vector<Action>& actions) {
+  std::vector<T> found;
+  for (const Action& each : actions) {
+    if (const T* wanted = std::get_if<T>(&each)) found.push_back(*wanted);
+  }
+  return found;
+}
+
+spec::Function MakeFunction(const std::string& spec_json = "{}") {
+  return spec::ParseFunction({{"metadata", {{"namespace", "ns"}, {"name", "f"}, {"uid", "fu"}}},
+                              {"spec", spec::Json::parse(spec_json)}});
+}
+
+class FleetTest : public testing::Test {
+ protected:
+  FleetTest() : fleet_(60s) { fleet_.OnPodsListed(); }
+
+  void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", 1}); }
+
+  // The pod that a CreateInstance asks for appears.
+  std::string Appear(const CreateInstance& create) {
+    instances::Pod pod;
+    pod.uid = "uid-" + create.name;
+    pod.ns = "ns";
+    pod.name = create.name;
+    pod.function = "f";
+    pod.revision = create.revision;
+    pod.phase = "Running";
+    pod.relay.running = true;
+    pod.server.running = true;
+    fleet_.OnPod(pod, now_);
+    pods_[pod.uid] = pod;
+    return pod.uid;
+  }
+
+  std::string StartFree() {
+    const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
+    EXPECT_EQ(creates.size(), 1u);
+    const std::string uid = Appear(creates.at(0));
+    fleet_.OnListening(uid, "127.64.1.1:17009", now_);
+    return uid;
+  }
+
+  Fleet fleet_;
+  TimePoint now_ = kNow;
+  std::map<std::string, instances::Pod> pods_;
+};
+
+TEST_F(FleetTest, S0_13_AHandshakeWithNoFreeInstanceStartsOne) {
+  fleet_.OnFunction(MakeFunction());
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_)).empty());
+  Wait("1");
+  EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_)).empty()) << "asked for once";
+}
+
+TEST_F(FleetTest, S0_12_NWaitersGetNInstancesWithDifferentNames) {
+  fleet_.OnFunction(MakeFunction());
+  for (int i = 0; i < 20; ++i) Wait(std::to_string(i));
+  const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
+  std::set<std::string> names;
+  for (const CreateInstance& each : creates) names.insert(each.name);
+  EXPECT_EQ(names.size(), 20u);
+}
+
+TEST_F(FleetTest, I7_OnceSettledItDoesNothing) {
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  StartFree();
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).size(), 1u);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(fleet_.Plan(now_ + 100s * i).empty());
+}
+
+TEST_F(FleetTest, AWarmInstanceThatWasTakenIsReplaced) {
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  const std::string uid = StartFree();
+  fleet_.Plan(now_);
+  fleet_.OnTaken(uid, "r1");
+  const auto actions = fleet_.Plan(now_);
+  EXPECT_EQ(Only<CreateInstance>(actions).size(), 1u);
+  EXPECT_EQ(Only<TellWithdraw>(actions).size(), 1u);
+}
+
+TEST_F(FleetTest, A17_ASurplusInstanceIsKeptForAMinute) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnLeft("1");
+  EXPECT_TRUE(Only<CloseInstance>(fleet_.Plan(now_)).empty());
+  EXPECT_EQ(fleet_.NextDeadline(now_), now_ + 60s);
+  EXPECT_TRUE(Only<CloseInstance>(fleet_.Plan(now_ + 59s)).empty());
+  const auto closes = Only<CloseInstance>(fleet_.Plan(now_ + 60s));
+  ASSERT_EQ(closes.size(), 1u);
+  EXPECT_EQ(closes[0].uid, uid);
+}
+
+TEST_F(FleetTest, ASurplusSlotThatTurnsOutTakenIsAskedForItsState) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnLeft("1");
+  fleet_.Plan(now_);
+  fleet_.Plan(now_ + 60s);
+  fleet_.OnCloseAnswered(uid, false, now_ + 60s);
+  EXPECT_EQ(fleet_.Unknown(), std::vector<std::string>{uid});
+}
+
+TEST_F(FleetTest, H04_WhoComesOverMaxInstancesIsRefusedNewestFirst) {
+  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1})"));
+  Wait("1");
+  Wait("2");
+  const auto refusals = Only<TellRefuse>(fleet_.Plan(now_));
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].request_id, "2");
+  EXPECT_EQ(refusals[0].refusal.http_status, 429);
+  EXPECT_EQ(refusals[0].refusal.code, 432);
+}
+
+TEST_F(FleetTest, H11_AServerThatExitsBeforeItListensRefusesTheOldestWaiter) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
+  instances::Pod pod = pods_[uid];
+  pod.server.running = false;
+  pod.server.terminated = true;
+  pod.server.exit_code = 7;
+  fleet_.OnPod(pod, now_);
+  const auto actions = fleet_.Plan(now_);
+  ASSERT_EQ(Only<TellRefuse>(actions).size(), 1u);
+  EXPECT_EQ(Only<TellRefuse>(actions)[0].refusal.code, 405);
+  EXPECT_EQ(Only<DeleteInstance>(actions).size(), 1u);
+  EXPECT_EQ(Only<TellFailure>(actions).size(), 1u);
+}
+
+TEST_F(FleetTest, H12_AServerThatNeverListensFailsAtTheInitTimeout) {
+  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"));
+  Wait("1");
+  Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
+  EXPECT_TRUE(Only<TellRefuse>(fleet_.Plan(now_ + 2s)).empty());
+  EXPECT_EQ(fleet_.NextDeadline(now_), now_ + 3s);
+  const auto refusals = Only<TellRefuse>(fleet_.Plan(now_ + 3s));
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].refusal.code, 446);
+  EXPECT_NE(refusals[0].refusal.message.find("9000"), std::string::npos);
+}
+
+TEST_F(FleetTest, AFailingRevisionBacksOffAndANewOneIsTriedAtOnce) {
+  fleet_.OnFunction(MakeFunction());
+  fleet_.OnCreateFailed("ns/f", "x", "quota", now_);
+  Wait("1");
+  auto actions = fleet_.Plan(now_);
+  EXPECT_TRUE(Only<CreateInstance>(actions).empty());
+  ASSERT_EQ(Only<TellRefuse>(actions).size(), 1u) << "told at once, with Retry-After";
+  EXPECT_EQ(Only<TellRefuse>(actions)[0].refusal.retry_after_seconds, 1);
+  Wait("2");
+  fleet_.OnFunction(MakeFunction(R"({"command": ["other"]})"));
+  EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
+}
+
+TEST_F(FleetTest, ANewOperatorCountsAnUnknownRunningPodAsLive) {
+  Fleet fresh(60s);
+  fresh.OnFunction(MakeFunction());
+  instances::Pod pod;
+  pod.uid = "u";
+  pod.ns = "ns";
+  pod.function = "f";
+  pod.name = "f-abc-4";
+  pod.relay.running = true;
+  fresh.OnPod(pod, now_);
+  EXPECT_EQ(fresh.Count("ns/f").live, 1);
+  fresh.OnState("u", "free", "127.64.1.1:17009", now_);
+  EXPECT_EQ(fresh.Count("ns/f").free, 1);
+}
+
+TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1");
+  EXPECT_EQ(fleet_.Count("ns/f").waiting, 0);
+  EXPECT_EQ(fleet_.Count("ns/f").live, 1);
+  EXPECT_EQ(fleet_.Count("ns/f").live_sessions, 1);
+}
+
+}  // namespace
+}  // namespace wsf::fleet

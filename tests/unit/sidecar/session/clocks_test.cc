@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sidecar/session/clocks.h"
+
+#include <gtest/gtest.h>
+
+namespace wsf::session {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kStart{1000s};
+
+TEST(Clocks, P01_FiresAtTheIdleTimeoutAndNotBefore) {
+  const Clocks clocks(kStart, 15s, 7200s);
+  EXPECT_EQ(clocks.NextDeadline(), kStart + 15s);
+  EXPECT_EQ(clocks.Check(kStart + 15s - 1ns), std::nullopt);
+  EXPECT_EQ(clocks.Check(kStart + 15s), EndKind::kIdleTimeout);
+}
+
+TEST(Clocks, P03_P04_AMessageInEitherDirectionRestartsTheIdlePeriod) {
+  Clocks clocks(kStart, 15s, 7200s);
+  clocks.Touch(kStart + 14s);
+  EXPECT_EQ(clocks.Check(kStart + 15s), std::nullopt);
+  EXPECT_EQ(clocks.NextDeadline(), kStart + 29s);
+}
+
+TEST(Clocks, P05_EndsAConnectionInUseAtTheExecutionTimeout) {
+  Clocks clocks(kStart, 15s, 60s);
+  clocks.Touch(kStart + 50s);
+  EXPECT_EQ(clocks.Check(kStart + 60s), EndKind::kExecutionTimeout);
+}
+
+TEST(Clocks, P06_IdleZeroLeavesOnlyTheExecutionClock) {
+  const Clocks clocks(kStart, 0s, 60s);
+  EXPECT_EQ(clocks.NextDeadline(), kStart + 60s);
+  EXPECT_EQ(clocks.Check(kStart + 60s), EndKind::kExecutionTimeout);
+}
+
+TEST(Clocks, P07_IdleWinsWhenBothAreDue) {
+  const Clocks clocks(kStart, 60s, 60s);
+  EXPECT_EQ(clocks.Check(kStart + 60s), EndKind::kIdleTimeout);
+}
+
+}  // namespace
+}  // namespace wsf::session
