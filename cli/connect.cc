@@ -98,8 +98,8 @@ class Client {
     stream_.handshake(answer, url.host + ":" + url.port, url.target, error);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - start);
+    if (error) return Fail("no WebSocket here: " + error.message(), kExitFailed);
     PrintAnswer(answer, static_cast<int>(took.count()));
-    if (error) return Fail(error.message(), kExitFailed);
     stream_.control_callback([](websocket::frame_type kind, beast::string_view payload) {
       if (kind == websocket::frame_type::ping) {
         std::fprintf(stderr, "* ping %s\n", std::string(payload).c_str());
@@ -123,7 +123,6 @@ class Client {
         std::fprintf(stderr, "< %s: %s\n", name.c_str(), std::string(field.value()).c_str());
       }
     }
-    if (!answer.body().empty()) std::fprintf(stderr, "< %s\n", answer.body().c_str());
   }
 
   void ReadLines() {

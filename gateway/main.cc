@@ -41,6 +41,7 @@ struct Flags {
   bool loopback_only = false;
   std::vector<std::string> allowed_origins;
   int max_wait_seconds = -1;
+  std::size_t max_waiting = 1000;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
@@ -53,6 +54,9 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_flag("--loopback-only", flags->loopback_only,
                 "refuse a Host or Origin that is not this machine");
   app->add_option("--allow-origin", flags->allowed_origins, "allowed with --loopback-only");
+  app->add_option("--max-waiting", flags->max_waiting,
+                  "held handshakes of one function; the next gets 503")
+      ->check(CLI::Range(1, 1000000));
   app->add_option("--max-wait", flags->max_wait_seconds,
                   "seconds a handshake may be held; default initTimeout + 5")
       ->check(CLI::Range(1, 3600));
@@ -124,6 +128,7 @@ int main(int argc, char** argv) {
   wsf::front::Broker::Options options;
   options.gateway_id = wsf::NewUuid();
   options.default_function = flags.default_function;
+  options.max_waiting = flags.max_waiting;
   if (flags.max_wait_seconds > 0) options.max_wait = std::chrono::seconds(flags.max_wait_seconds);
   wsf::front::Broker broker(
       io, options, [&link](wsf::v1::FromGateway message) { link->Send(std::move(message)); });

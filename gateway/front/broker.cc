@@ -14,7 +14,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kHeadStart = milliseconds(20);
-constexpr std::size_t kMaxWaiting = 1000;      // a function (H30)
 constexpr auto kNoOperatorWait = seconds(10);  // H32
 constexpr auto kWaitBeyondInit = seconds(5);   // H15
 constexpr auto kInitTime = seconds(90);
@@ -35,7 +34,7 @@ Broker::Broker(boost::asio::io_context& io, Options options, Send send)
       send_(std::move(send)),
       routes_(options_.default_function),
       pool_(options_.gateway_id, kHeadStart),
-      queue_(kMaxWaiting),
+      queue_(options_.max_waiting),
       steal_timer_(io_) {}
 
 // ---- The operator's side ----

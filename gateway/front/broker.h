@@ -28,6 +28,7 @@ class Broker {
   struct Options {
     std::string gateway_id;
     std::string default_function;      ///< "<namespace>/<name>" served at /, or ""
+    std::size_t max_waiting = 1000;    ///< held handshakes of one function (H30)
     std::optional<Duration> max_wait;  ///< H15; default initTimeout + 5 s
   };
   using Send = std::function<void(v1::FromGateway)>;

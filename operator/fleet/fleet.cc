@@ -260,13 +260,21 @@ void Fleet::Fail(const std::string& key, http::Refusal refusal, TimePoint now,
   starts.last_failure.retry_after_seconds = 1;
   actions->push_back(TellFailure{key, starts.last_failure});
   // It refuses the oldest waiter of that function; the others may be served by what starts next.
-  const auto oldest = std::find_if(waiters_.begin(), waiters_.end(), [&](const auto& each) {
-    return each.second.function_key == key;
-  });
-  if (oldest == waiters_.end()) return;
-  actions->push_back(
-      TellRefuse{oldest->second.gateway, oldest->second.request_id, *LastFailure(key, now)});
-  waiters_.erase(oldest);
+  const std::vector<Waiter> waiting = Waiting(key);
+  if (waiting.empty()) return;
+  const Waiter& oldest = waiting.front();
+  actions->push_back(TellRefuse{oldest.gateway, oldest.request_id, *LastFailure(key, now)});
+  waiters_.erase(oldest.request_id);
+}
+
+std::vector<Waiter> Fleet::Waiting(const std::string& function_key) const {
+  std::vector<Waiter> waiting;
+  for (const auto& [id, waiter] : waiters_) {
+    if (waiter.function_key == function_key) waiting.push_back(waiter);
+  }
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [](const Waiter& a, const Waiter& b) { return a.since < b.since; });
+  return waiting;
 }
 
 void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
@@ -283,17 +291,17 @@ void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
         static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
     over = counts.live + counts.waiting - places;
   }
+  if (over <= 0 && !failing) return;
   // The newest are refused: who came first is served first.
-  for (auto each = waiters_.rbegin(); each != waiters_.rend();) {
-    const bool ours = each->second.function_key == key;
-    if (!ours || (over <= 0 && !failing)) {
-      ++each;
-      continue;
-    }
-    actions->push_back(TellRefuse{each->second.gateway, each->second.request_id,
-                                  over > 0 ? AtMaxInstances() : *LastFailure(key, now)});
-    --over;
-    each = std::make_reverse_iterator(waiters_.erase(std::next(each).base()));
+  std::vector<Waiter> waiting = Waiting(key);
+  const std::size_t refused =
+      failing ? waiting.size() : std::min(waiting.size(), static_cast<std::size_t>(over));
+  for (std::size_t i = 0; i < refused; ++i) {
+    const Waiter& waiter = waiting[waiting.size() - 1 - i];
+    const bool is_over = static_cast<int>(i) < over;
+    actions->push_back(TellRefuse{waiter.gateway, waiter.request_id,
+                                  is_over ? AtMaxInstances() : *LastFailure(key, now)});
+    waiters_.erase(waiter.request_id);
   }
 }
 
@@ -397,10 +405,8 @@ std::string Fleet::NextName(const spec::Function& function) {
 }
 
 std::string Fleet::HomeFor(const std::string& function_key) const {
-  for (const auto& [id, waiter] : waiters_) {
-    if (waiter.function_key == function_key) return waiter.gateway;
-  }
-  return "";
+  const std::vector<Waiter> waiting = Waiting(function_key);
+  return waiting.empty() ? "" : waiting.front().gateway;
 }
 
 }  // namespace wsf::fleet

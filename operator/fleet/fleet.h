@@ -161,13 +161,15 @@ class Fleet {
                     std::vector<Action>* actions);
   void MakeFree(Instance* instance, TimePoint now);
   std::string NextName(const spec::Function& function);
+  /// The function's waiters, oldest first.
+  std::vector<Waiter> Waiting(const std::string& function_key) const;
   std::string HomeFor(const std::string& function_key) const;
 
   const Duration surplus_;
   bool pods_listed_ = false;
   std::map<std::string, spec::Function> functions_;  // by key
   std::map<std::string, Instance> instances_;        // by pod uid
-  std::map<std::string, Waiter> waiters_;            // by request id: UUIDv7, so oldest first
+  std::map<std::string, Waiter> waiters_;            // by request id
   std::map<std::string, Starts> starts_;             // by function key
 };
 

@@ -100,6 +100,20 @@ int BindTo(int socket, int family, const std::string& address, std::uint16_t por
   return bind(socket, where, target->size) == 0 ? 0 : errno;
 }
 
+// Whether a socket is meant to share its port with others (a server's worker processes).
+bool Shares(int socket) {
+  int on = 0;
+  socklen_t size = sizeof on;
+  getsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, &size);
+  return on != 0;
+}
+
+// Whether anybody has bound the address, listening or not: a plain socket cannot any more.
+bool IsTaken(const std::string& address, std::uint16_t port) {
+  const Descriptor probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return BindTo(probe.get(), AF_INET, address, port) == EADDRINUSE;
+}
+
 }  // namespace
 
 namespace private_port {
@@ -248,11 +262,11 @@ std::optional<int> PortKeeper::Bind(std::uint32_t thread_id, std::uint64_t notif
   socklen_t type_size = sizeof type;
   getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &type_size);
   if (type != SOCK_STREAM) return std::nullopt;
-  int error = BindTo(socket.get(), wanted.ss_family, address_, private_port_);
-  if (error == EADDRINUSE && bound_) {
-    // The twin of the other family has the address (asyncio binds both): let it have its way.
-    error = BindTo(socket.get(), wanted.ss_family, address_, 0);
-  }
+  // asyncio binds one socket of each family; both would fit, by SO_REUSEADDR, until the second
+  // listens. The later one gets a port of its own, where nobody looks for it.
+  const bool twin = bound_ && !Shares(socket.get()) && IsTaken(address_, private_port_);
+  const std::uint16_t port = twin ? 0 : private_port_;
+  const int error = BindTo(socket.get(), wanted.ss_family, address_, port);
   bound_ |= error == 0;
   return error;
 }

@@ -29,7 +29,7 @@ Component::Component(boost::asio::io_context& io, std::vector<std::string> comma
       again_(io),
       back_off_(kBackOff) {}
 
-void Component::Start() {
+bool Component::Start() {
   runtime::ProcessOptions options;
   options.command = command_;
   for (char** each = environ; *each != nullptr; ++each) options.environment.emplace_back(*each);
@@ -52,6 +52,7 @@ void Component::Start() {
        }},
       nullptr, &error);
   if (process_ == nullptr) std::fprintf(stderr, "wsf: cannot start %s\n", error.c_str());
+  return process_ != nullptr;
 }
 
 void Component::Stop() {

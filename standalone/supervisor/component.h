@@ -21,7 +21,8 @@ class Component {
   Component(boost::asio::io_context& io, std::vector<std::string> command,
             std::function<void(const std::string& line)> on_line);
 
-  void Start();
+  /// False when the program cannot be started at all; standard error says why.
+  bool Start();
   /// SIGTERM, and not again.
   void Stop();
   bool running() const { return process_ != nullptr; }

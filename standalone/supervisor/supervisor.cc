@@ -108,13 +108,13 @@ class Supervisor {
     if (const int status = CreateObjects(); status != 0) return status;
     if (options_.nodes == Options::Nodes::kProcesses) runtime_.Start();
     AwaitGatewayCertificate();
-    StartOperator();
+    if (!StartOperator()) return kExitUsage;
     boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
     signals.async_wait([this](const boost::system::error_code& error, int) {
-      if (!error) ShutDown();
+      if (!error) ShutDown(0);
     });
     io_.run();
-    return 0;
+    return status_;
   }
 
  private:
@@ -161,7 +161,7 @@ class Supervisor {
     return 0;
   }
 
-  void StartOperator() {
+  bool StartOperator() {
     std::vector<std::string> command = {
         options_.programs_folder + "/wsf-operator",
         "--kubeconfig=" + kubeconfig_,
@@ -172,7 +172,7 @@ class Supervisor {
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
     operator_ = std::make_unique<Component>(
         io_, command, [this](const std::string& line) { console_.OnLog(line); });
-    operator_->Start();
+    return operator_->Start();
   }
 
   // What the kubelet does with a mounted Secret: the gateway finds files.
@@ -212,7 +212,7 @@ class Supervisor {
       if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
       console_.OnLog(line);
     });
-    gateway_->Start();
+    if (!gateway_->Start()) ShutDown(kExitUsage);
   }
 
   std::string UrlHost() const {
@@ -240,8 +240,9 @@ class Supervisor {
     std::fflush(stdout);
   }
 
-  void ShutDown() {
+  void ShutDown(int status) {
     if (std::exchange(stopping_, true)) return;
+    status_ = status;
     if (gateway_ != nullptr) gateway_->Stop();
     operator_->Stop();
     const api::Resource& pods = *api::FindResource("/api/v1", "pods");
@@ -281,6 +282,7 @@ class Supervisor {
   boost::asio::steady_timer shutdown_timer_{io_};
   boost::asio::steady_timer idle_timer_{io_};
   std::string kubeconfig_;
+  int status_ = 0;
   bool ready_ = false;
   bool stopping_ = false;
 };

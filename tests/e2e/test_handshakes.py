@@ -3,13 +3,13 @@
 none, the log line and the metric."""
 import json
 import re
-import sys
+import select
 import time
 
 import pytest
 
 from dev_rig import Dev, wait_for
-from peers import TEXT, field, switching_protocols
+from peers import DEADLINE, TEXT, field, switching_protocols
 
 PYTHON = "/usr/bin/python3"
 
@@ -74,11 +74,12 @@ def test_H01_S0_25_plain_http_is_told_to_upgrade(wsf):
 
 
 def test_H02_an_unknown_function(tmp_path, programs):
-    dev = Dev(tmp_path, programs, [PYTHON, "-c", "pass"],
-              ["--gateway-flag=--default-function=none/none"])
+    """Also one that was deleted: at once, while its name is still known to its clients."""
+    dev = Dev(tmp_path, programs, [PYTHON, "-c", "pass"])
     try:
         refused = Refused(dev, "FunctionNotFound")
-        check_refusal(dev.request("/default/nothing"), 404, 435, "FunctionNotFound")
+        dev.kubectl("delete", "wsf", "dev")
+        check_refusal(dev.request("/default/dev"), 404, 435, "FunctionNotFound")
         refused.check()
     finally:
         dev.close()
@@ -410,13 +411,17 @@ def test_E22_a_server_that_takes_too_much_memory(tmp_path, programs):
 
 
 def test_H30_a_full_queue_refuses_the_next(tmp_path, programs):
-    """1,000 wait for a server that never listens; the 1,001st is told so at once."""
+    """As many as the queue holds wait for a server that never listens; the next is told at once."""
     dev = Dev(tmp_path, programs, [PYTHON, "-c", "import time; time.sleep(600)"],
-              ["--set", "maxInstances=1", "--set", "instanceConcurrency=100"])
+              ["--set", "maxInstances=2", "--set", "instanceConcurrency=100",
+               "--set", "initTimeoutSeconds=300", "--gateway-flag=--max-waiting=100"])
     try:
-        # maxInstances x concurrency leaves room for 100 only; H04 takes the rest before the queue.
         clients = [dev.request() for _ in range(101)]
-        head, _ = check_refusal(clients[100], 429, 432, "ResourceLimitReached")
+        refused, _, _ = select.select([client.sock for client in clients], [], [], DEADLINE)
+        assert len(refused) == 1
+        client = next(client for client in clients if client.sock is refused[0])
+        head, _ = check_refusal(client, 503, 432, "ResourceLimitReached")
         assert int(field(head, "Retry-After")) > 0
+        assert select.select([c.sock for c in clients if c is not client], [], [], 0)[0] == []
     finally:
         dev.close()

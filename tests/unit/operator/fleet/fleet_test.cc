@@ -31,7 +31,7 @@ class FleetTest : public testing::Test {
  protected:
   FleetTest() : fleet_(60s) { fleet_.OnPodsListed(); }
 
-  void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", 1}); }
+  void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", ++clock_}); }
 
   // The pod that a CreateInstance asks for appears.
   std::string Appear(const CreateInstance& create) {
@@ -58,6 +58,7 @@ class FleetTest : public testing::Test {
   }
 
   Fleet fleet_;
+  std::int64_t clock_ = 0;
   TimePoint now_ = kNow;
   std::map<std::string, instances::Pod> pods_;
 };
