@@ -62,7 +62,11 @@ std::optional<Url> ParseUrl(const std::string& text) {
   const std::size_t colon = authority.rfind(':');
   url.host = authority.substr(0, colon);
   url.port = colon == std::string::npos ? (url.tls ? "443" : "80") : authority.substr(colon + 1);
-  if (url.host.empty() || url.port.empty()) return std::nullopt;
+  const bool is_number = url.port.find_first_not_of("0123456789") == std::string::npos;
+  if (url.host.empty() || url.port.empty() || url.port.size() > 5 || !is_number ||
+      std::stoi(url.port) > 65535) {
+    return std::nullopt;
+  }
   return url;
 }
 
@@ -202,7 +206,7 @@ int RunConnect(const ConnectFlags& flags) {
   const std::optional<Url> url = ParseUrl(flags.url);
   if (!url) return Fail("give a URL like ws://localhost:8080/", kExitUsage);
   for (const std::string& header : flags.headers) {
-    if (header.find(':') == std::string::npos) {
+    if (header.find(':') == std::string::npos || header.find_first_of("\r\n") != header.npos) {
       return Fail("-H takes 'Name: value', not " + header, kExitUsage);
     }
   }

@@ -46,14 +46,18 @@ std::string ProgramsFolder() {
 
 absl::StatusOr<Json> ReadManifest(const std::string& path) {
   std::ifstream file(path);
-  if (!file) return absl::NotFoundError("cannot read " + path);
+  if (!file || fs::is_directory(path)) return absl::NotFoundError("cannot read " + path);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const absl::StatusOr<std::vector<Json>> documents = spec::ParseYaml(text);
   if (!documents.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", documents.status().message()));
   }
   for (const Json& each : *documents) {
-    if (each.is_object() && each.value("kind", "") == "WebSocketFunction") return each;
+    if (!each.is_object() || each.value("kind", Json()) != "WebSocketFunction") continue;
+    if (!each.value("metadata", Json()).is_object() || !each.value("spec", Json()).is_object()) {
+      return absl::InvalidArgumentError(path + ": metadata and spec must be objects");
+    }
+    return each;
   }
   return absl::InvalidArgumentError(path + " holds no WebSocketFunction");
 }
@@ -71,7 +75,11 @@ std::optional<std::string> ApplySet(const std::string& assignment, Json* spec) {
   }
   std::string pointer = "/" + assignment.substr(0, equals);
   for (char& c : pointer) c = c == '.' ? '/' : c;
-  (*spec)[Json::json_pointer(pointer)] = ValueOf(assignment.substr(equals + 1));
+  try {
+    (*spec)[Json::json_pointer(pointer)] = ValueOf(assignment.substr(equals + 1));
+  } catch (const Json::exception&) {
+    return "--set " + assignment + ": there is no such field";
+  }
   return std::nullopt;
 }
 
@@ -141,19 +149,25 @@ absl::StatusOr<Json> MakeFunction(const DevFlags& flags) {
   function["apiVersion"] = "wsf.dev/v1alpha1";
   function["kind"] = "WebSocketFunction";
   if (!flags.name.empty()) function["metadata"]["name"] = flags.name;
-  if (function["metadata"].value("name", "").empty()) function["metadata"]["name"] = "dev";
-  if (flags.manifest.empty() && !spec["limits"].contains("profile")) {
+  if (!function["metadata"].contains("name") || function["metadata"]["name"] == "") {
+    function["metadata"]["name"] = "dev";
+  }
+  if (flags.manifest.empty() && !spec.contains("limits")) {
     spec["limits"]["profile"] = "open";
   }
   for (const std::string& each : flags.set) {
     if (const auto wrong = ApplySet(each, &spec)) return absl::InvalidArgumentError(*wrong);
   }
+  if (!spec.is_object()) return absl::InvalidArgumentError("spec must be an object");
   if (!spec.contains("workingDir")) spec["workingDir"] = fs::current_path().string();
   const spec::Function parsed = spec::ParseFunction(function);
   if (!parsed.errors.empty()) return absl::InvalidArgumentError(Join(parsed.errors));
   if (parsed.spec.command.empty()) {
     return absl::InvalidArgumentError(
         "spec.command is missing: standalone mode runs commands, not images");
+  }
+  if (!fs::is_directory(parsed.spec.working_dir)) {
+    return absl::InvalidArgumentError("workingDir " + parsed.spec.working_dir + " is no folder");
   }
   if (const auto wrong = CheckCommand(parsed.spec.command[0], parsed.spec.working_dir)) {
     return absl::InvalidArgumentError(*wrong);

@@ -44,6 +44,11 @@ std::optional<std::string_view> WhatIsWrong(const RequestHead& head) {
   }
   if (fields.Count("Upgrade") != 1) return "send exactly one Upgrade";
   if (!fields.HasToken("Connection", "upgrade")) return "Connection does not name upgrade";
+  for (const auto each : fields.List("Connection")) {
+    if (EqualIgnoringCase(each, "host") || absl::StartsWithIgnoreCase(std::string(each), "sec-")) {
+      return "Connection names a field that the server needs";
+    }
+  }
   if (fields.Count("Sec-WebSocket-Version") != 1 ||
       !IsNumber(*fields.Find("Sec-WebSocket-Version"))) {
     return "send exactly one Sec-WebSocket-Version, a number";

@@ -108,9 +108,12 @@ bool Fields::HasToken(std::string_view name, std::string_view token) const {
 }
 
 std::optional<std::size_t> HeadSize(std::string_view bytes) {
-  const std::size_t end = bytes.find("\r\n\r\n");
-  if (end == std::string_view::npos) return std::nullopt;
-  return end + 4;
+  // An empty line however it is written, so that a head of bare LFs is refused and not waited for.
+  const std::size_t crlf = bytes.find("\n\r\n");
+  const std::size_t lf = bytes.substr(0, crlf).find("\n\n");
+  if (lf != std::string_view::npos) return lf + 2;
+  if (crlf == std::string_view::npos) return std::nullopt;
+  return crlf + 3;
 }
 
 absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head) {

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -67,21 +70,73 @@ class Reader {
   }
   Json Object(const char* name) {
     const Json* found = Find(name);
-    return found == nullptr ? Json::object() : *found;
+    if (found == nullptr) return Json::object();
+    if (found->is_object()) return *found;
+    Complain(name, "must be an object");
+    return Json::object();
+  }
+  /// Call it last: what was never asked for is a misspelt field.
+  void RefuseUnknown(std::initializer_list<const char*> also_known = {}) {
+    for (const char* each : also_known) known_.insert(each);
+    for (const auto& [name, value] : object_.items()) {
+      if (known_.count(name) == 0) Complain(name.c_str(), "is no field; see the reference");
+    }
   }
   void Complain(const char* name, const std::string& what) {
     errors_->push_back(path_ + name + " " + what);
   }
 
  private:
-  const Json* Find(const char* name) const {
+  const Json* Find(const char* name) {
+    known_.insert(name);
     const auto found = object_.find(name);
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
   const Json object_;
   std::string path_;
   std::vector<std::string>* errors_;
+  std::set<std::string> known_;
 };
+
+// An entry of `env` as in a pod: a name with a value, or with where it comes from.
+bool IsVariable(const Json& entry) {
+  if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string()) return false;
+  const std::string name = entry["name"];
+  const bool named = !name.empty() && name.find('=') == std::string::npos;
+  const bool valued = !entry.contains("value") || entry["value"].is_string();
+  const bool sourced = !entry.contains("valueFrom") || entry["valueFrom"].is_object();
+  return named && valued && sourced;
+}
+
+void ReadEnv(Reader* reader, FunctionSpec* spec) {
+  Json env = Json::array();
+  reader->Any("env", &env);
+  if (!env.is_array() || !std::all_of(env.begin(), env.end(), IsVariable)) {
+    return reader->Complain("env", "must be a list of {name, value}, both strings (quote numbers)");
+  }
+  spec->env = std::move(env);
+}
+
+bool IsMapOfQuantities(const Json& map) {
+  return map.is_object() && std::all_of(map.begin(), map.end(), [](const Json& value) {
+           return value.is_string() || value.is_number();
+         });
+}
+
+void ReadResources(Reader* reader, FunctionSpec* spec) {
+  const Json resources = reader->Object("resources");
+  for (const auto& [name, map] : resources.items()) {
+    if ((name != "limits" && name != "requests") || !IsMapOfQuantities(map)) {
+      return reader->Complain("resources", "must be {limits, requests} with quantities");
+    }
+  }
+  spec->resources = resources;
+  const Json limits = resources.value("limits", Json::object());
+  if (limits.contains("memory") && MemoryLimitBytes(*spec) <= 0) {
+    reader->Complain("resources.limits.memory", "must be a quantity like 256Mi");
+    spec->resources = Json::object();
+  }
+}
 
 struct ProfileLimits {
   std::uint32_t idle_timeout_seconds;
@@ -101,7 +156,7 @@ ProfileLimits LimitsOf(Profile profile) {
   return {};
 }
 
-Profile ReadProfile(Reader limits) {
+Profile ReadProfile(Reader& limits) {
   std::string name = "current";
   limits.Text("profile", &name);
   if (name == "legacy2021") return Profile::kLegacy2021;
@@ -126,6 +181,7 @@ void ReadLimits(const Json& object, FunctionSpec* spec, std::vector<std::string>
   limits.Integer("requestBytesPerSecond", 0, kMaxRate, &spec->request_bytes_per_second);
   limits.Integer("requestsPerSecond", 0, kMaxRate, &spec->requests_per_second);
   limits.Choice("onRateExceeded", "Throttle", "Close", &spec->close_on_rate);
+  limits.RefuseUnknown();
 }
 
 void ReadTimeouts(Reader* reader, FunctionSpec* spec) {
@@ -156,8 +212,8 @@ void ReadSpec(const Json& object, FunctionSpec* spec, std::vector<std::string>* 
   reader.Texts("command", &spec->command);
   reader.Texts("args", &spec->args);
   reader.Text("workingDir", &spec->working_dir);
-  reader.Any("env", &spec->env);
-  reader.Any("resources", &spec->resources);
+  ReadEnv(&reader, spec);
+  ReadResources(&reader, spec);
   reader.Integer("port", 1, 65535, &spec->port);
   if (spec->port == kRelayPort) reader.Complain("port", "17009 is the relay's; take another");
   reader.Text("readyPath", &spec->ready_path);
@@ -181,11 +237,19 @@ void ReadSpec(const Json& object, FunctionSpec* spec, std::vector<std::string>* 
   policy.Bool("idleCountsControlFrames", &spec->idle_counts_control_frames);
   policy.Choice("idleTimeout", "Close", "Abort", &spec->abort_on_idle);
   policy.Choice("executionTimeout", "Abort", "Close", &spec->close_on_execution);
+  policy.RefuseUnknown();
   Reader route(reader.Object("route"), "spec.route.", errors);
   route.Texts("hosts", &spec->hosts);
   if (spec->hosts.size() > 16) route.Complain("hosts", "has more than 16 entries");
+  route.RefuseUnknown();
   reader.Texts("allowedOrigins", &spec->allowed_origins);
   if (spec->allowed_origins.size() > 64) reader.Complain("allowedOrigins", "has more than 64");
+  // Fields of kubernetes.md section 1 that a cluster's pods use.
+  reader.RefuseUnknown({"envFrom", "volumes", "volumeMounts", "imagePullPolicy", "imagePullSecrets",
+                        "serviceAccountName", "runtimeClassName", "priorityClassName",
+                        "nodeSelector", "tolerations", "topologySpreadConstraints", "runAsUser",
+                        "runAsGroup", "fsGroup", "labels", "annotations", "warmMaxAgeSeconds",
+                        "rollout"});
 }
 
 std::uint64_t Fnv1a(const std::string& text) {
@@ -198,16 +262,18 @@ std::uint64_t Fnv1a(const std::string& text) {
 
 Function ParseFunction(const Json& object) {
   Function function;
-  const Json metadata = object.value("metadata", Json::object());
-  function.ns = metadata.value("namespace", "default");
-  function.name = metadata.value("name", "");
-  function.uid = metadata.value("uid", "");
-  function.generation = metadata.value("generation", std::int64_t{0});
-  function.created = metadata.value("creationTimestamp", "");
+  Reader root(object, "", &function.errors);
+  Reader metadata(root.Object("metadata"), "metadata.", &function.errors);
+  function.ns = "default";
+  metadata.Text("namespace", &function.ns);
+  metadata.Text("name", &function.name);
+  metadata.Text("uid", &function.uid);
+  metadata.Text("creationTimestamp", &function.created);
+  metadata.Integer("generation", 0, std::numeric_limits<std::int64_t>::max(), &function.generation);
   if (function.name.size() > kMaxNameBytes) {
-    function.errors.push_back("metadata.name has more than 40 characters");
+    metadata.Complain("name", "has more than 40 characters");
   }
-  ReadSpec(object.value("spec", Json::object()), &function.spec, &function.errors);
+  ReadSpec(root.Object("spec"), &function.spec, &function.errors);
   return function;
 }
 

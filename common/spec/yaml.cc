@@ -25,22 +25,37 @@ Json Scalar(const YAML::Node& node) {
   return text;
 }
 
-Json Convert(const YAML::Node& node) {
-  switch (node.Type()) {
-    case YAML::NodeType::Scalar: return Scalar(node);
-    case YAML::NodeType::Sequence: {
-      Json list = Json::array();
-      for (const auto& each : node) list.push_back(Convert(each));
-      return list;
+// Aliases make a document a graph: these bounds end a cycle and a bomb.
+constexpr int kMaxDepth = 64;
+constexpr int kMaxNodes = 100'000;
+
+class Converter {
+ public:
+  Json Convert(const YAML::Node& node, int depth) {
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
+      throw YAML::RepresentationException(node.Mark(), "the document is too deep or too large");
     }
-    case YAML::NodeType::Map: {
-      Json object = Json::object();
-      for (const auto& each : node) object[each.first.Scalar()] = Convert(each.second);
-      return object;
+    switch (node.Type()) {
+      case YAML::NodeType::Scalar: return Scalar(node);
+      case YAML::NodeType::Sequence: {
+        Json list = Json::array();
+        for (const auto& each : node) list.push_back(Convert(each, depth + 1));
+        return list;
+      }
+      case YAML::NodeType::Map: {
+        Json object = Json::object();
+        for (const auto& each : node) {
+          object[each.first.Scalar()] = Convert(each.second, depth + 1);
+        }
+        return object;
+      }
+      default: return nullptr;
     }
-    default: return nullptr;
   }
-}
+
+ private:
+  int nodes_ = 0;
+};
 
 }  // namespace
 
@@ -48,7 +63,7 @@ absl::StatusOr<std::vector<Json>> ParseYaml(const std::string& text) {
   std::vector<Json> documents;
   try {
     for (const YAML::Node& node : YAML::LoadAll(text)) {
-      if (!node.IsNull()) documents.push_back(Convert(node));
+      if (!node.IsNull()) documents.push_back(Converter().Convert(node, 0));
     }
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(error.what());

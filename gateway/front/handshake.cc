@@ -56,8 +56,8 @@ net::awaitable<void> Handshake::Run() {
   request_id_ = NewRequestId(UnixMicros());
   std::optional<http::Refusal> refusal = co_await ReadRequest();
   if (client_left_) co_return;
-  if (!refusal) refusal = CheckExposure(parts_.exposure, request_);
   if (!refusal) refusal = http::CheckHandshake(request_);
+  if (!refusal) refusal = CheckExposure(parts_.exposure, request_);
   if (!refusal) refusal = co_await AwaitRoutes();
   if (!refusal) refusal = CheckRoute();
   if (refusal) {
@@ -193,22 +193,12 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
       if (bytes.size() < kMaxAnswerHeadBytes) {
         n = co_await sidecar_.async_read_some(boost::asio::buffer(part), net::Await(error));
       }
-      if (error || n == 0) {
-        if (taken) {
-          const auto side = client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
-                                         : v1::SessionEnded::LOST_SIDE_TO_SERVER;
-          broker.SessionEnded(uid, request_id_, side);
-          co_return Tried::kLostAfterTaken;
-        }
-        broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
-        co_return Tried::kNext;
-      }
+      if (error || n == 0) co_return LostSidecar(instance, taken);
       bytes.append(part.data(), n);
       continue;
     }
     const absl::StatusOr<http::AnswerHead> answer = http::ParseAnswerHead(bytes.substr(0, *size));
-    if (!answer.ok()) error = boost::asio::error::invalid_argument;
-    if (!answer.ok()) continue;
+    if (!answer.ok()) co_return LostSidecar(instance, taken);  // no sidecar of ours says that
     const std::string_view says = answer->fields.Find("X-Wsf-Sidecar").value_or("");
     if (says == "taken") {
       taken = true;
@@ -232,6 +222,17 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   client_.cancel(error);
   StartTunnel(std::move(sidecar_), instance, bytes);
   co_return Tried::kOver;
+}
+
+Handshake::Tried Handshake::LostSidecar(const v1::Free& instance, bool taken) {
+  if (!taken) {
+    parts_.broker.NotTaken(instance.pod_uid(), request_id_, v1::NotTaken::UNREACHABLE);
+    return Tried::kNext;
+  }
+  parts_.broker.SessionEnded(instance.pod_uid(), request_id_,
+                             client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
+                                          : v1::SessionEnded::LOST_SIDE_TO_SERVER);
+  return Tried::kLostAfterTaken;
 }
 
 void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early) {

@@ -46,6 +46,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   net::awaitable<void> Serve();
   /// Dials one instance and passes the handshake; kOver when the client has its answer.
   net::awaitable<Tried> Try(const v1::Free& instance);
+  /// The sidecar went away, or was none; `taken` says whether it had taken the slot (H26).
+  Tried LostSidecar(const v1::Free& instance, bool taken);
   net::awaitable<void> Refuse(http::Refusal refusal);
   void WatchClient();
   void StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early);

@@ -19,11 +19,16 @@ std::string_view AuthorityOfOrigin(std::string_view origin) {
 }  // namespace
 
 bool IsLoopbackName(std::string_view authority) {
-  std::string host(authority);
-  if (!host.empty() && host.front() == '[') {
-    host = host.substr(1, host.find(']') - 1);
-  } else {
-    host = host.substr(0, host.find(':'));
+  // host, host:port, [v6] or [v6]:port, and nothing else.
+  const bool bracketed = !authority.empty() && authority.front() == '[';
+  const std::size_t end = bracketed ? authority.find(']') : authority.find(':');
+  if (bracketed && end == std::string_view::npos) return false;
+  std::string host(authority.substr(bracketed ? 1 : 0, bracketed ? end - 1 : end));
+  std::string_view rest =
+      end == std::string_view::npos ? "" : authority.substr(bracketed ? end + 1 : end);
+  if (!rest.empty() && rest.front() != ':') return false;
+  for (const char c : rest.substr(rest.empty() ? 0 : 1)) {
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
   }
   absl::AsciiStrToLower(&host);
   if (host == "localhost" || absl::EndsWith(host, ".localhost")) return true;

@@ -33,6 +33,9 @@ void Finish(http::AnswerHead* answer, std::string_view request_id) {
   if (!request_id.empty()) answer->fields.Add("X-Wsf-Request-Id", request_id);
 }
 
+// Passed on while the waiting goes on (H17).
+bool IsInterim(int status) { return status == 100 || status == 102 || status == 103; }
+
 HandshakeResult Ended(int code, Reason reason, Party closed_by, int http_status) {
   HandshakeResult result;
   result.status_code = code;
@@ -155,7 +158,11 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
       HandshakeResult refused = co_await PassRefusal(std::move(raw), *std::move(answer));
       co_return refused;
     }
-    Finish(&*answer, "");  // 100, 102, 103: passed on, the waiting goes on (H17)
+    if (!IsInterim(answer->status)) {
+      HandshakeResult broken = co_await Broken("its status is none that HTTP knows");
+      co_return broken;
+    }
+    Finish(&*answer, "");  // passed on, the waiting goes on
     co_await SendToClient(http::Write(*answer));
   }
 }
@@ -180,7 +187,10 @@ net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
         co_await server_.async_read_some(boost::asio::buffer(part), net::Await(error));
     bytes.assign(part.data(), n);
   }
-  if (auto stopped = WhyStopped()) co_return *stopped;
+  if (auto stopped = WhyStopped()) {
+    stopped->http_status = status;  // it has been sent
+    co_return *stopped;
+  }
   if (status >= 500) co_return Ended(443, Reason::kUserCodeError, Party::kServer, status);
   co_return Ended(200, Reason::kHandshakeRejected, Party::kServer, status);
 }

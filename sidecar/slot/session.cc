@@ -131,8 +131,8 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   WriteStep("live");
   record->set_established(established_wall_);
   const http::Fields& fields = handshake.answer.fields;
-  record->set_subprotocol(std::string(fields.Find("Sec-WebSocket-Protocol").value_or("")));
-  record->set_extensions(std::string(fields.Find("Sec-WebSocket-Extensions").value_or("")));
+  record->set_subprotocol(ToUtf8(fields.Find("Sec-WebSocket-Protocol").value_or("")));
+  record->set_extensions(ToUtf8(fields.Find("Sec-WebSocket-Extensions").value_or("")));
 
   const auto ended = std::make_shared<Event>(parts_.io);
   relay::Outcome outcome;

@@ -37,6 +37,8 @@ Json ResourceList(const std::string& path) {
     if (!each.has_status) continue;
     Json status = ResourceEntry(each);
     status["name"] = std::string(each.plural) + "/status";
+    status.erase("shortNames");
+    status.erase("categories");
     status["verbs"] = {"get", "patch", "update"};
     list.push_back(status);
   }

@@ -36,12 +36,45 @@ std::optional<Error> Validate(const Resource& resource, const Json& object, cons
   const spec::Function function = spec::ParseFunction(object);
   std::string what;
   for (const std::string& each : function.errors) what += (what.empty() ? "" : ", ") + each;
-  if (old != nullptr && (*old)["spec"].value("protocol", "WS") !=
-                            object.value("spec", Json::object()).value("protocol", "WS")) {
+  const auto protocol = [](const Json& of) {
+    const Json::json_pointer where("/spec/protocol");
+    return of.contains(where) ? of.at(where) : Json("WS");
+  };
+  if (old != nullptr && protocol(*old) != protocol(object)) {
     what = "spec.protocol cannot be changed";
   }
   if (what.empty()) return std::nullopt;
   return Invalid("WebSocketFunction.wsf.dev \"" + function.name + "\" is invalid: " + what);
+}
+
+bool IsMapOfTexts(const Json& map) {
+  return map.is_object() && std::all_of(map.begin(), map.end(),
+                                        [](const Json& value) { return value.is_string(); });
+}
+
+// What everything else here relies on: a stored object's metadata has the right types.
+std::optional<Error> CheckMetadata(const Json& metadata) {
+  for (const char* text : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
+    if (metadata.contains(text) && !metadata[text].is_string() && !metadata[text].is_null()) {
+      return BadRequest(std::string("metadata.") + text + " must be a string");
+    }
+  }
+  for (const char* map : {"labels", "annotations"}) {
+    if (metadata.contains(map) && !metadata[map].is_null() && !IsMapOfTexts(metadata[map])) {
+      return BadRequest(std::string("metadata.") + map + " must be a map of strings");
+    }
+  }
+  const Json finalizers = metadata.value("finalizers", Json::array());
+  const Json owners = metadata.value("ownerReferences", Json::array());
+  if (!finalizers.is_array() || !owners.is_array()) {
+    return BadRequest("metadata.finalizers and metadata.ownerReferences must be lists");
+  }
+  for (const Json& owner : owners) {
+    if (!owner.is_object() || !owner.value("uid", Json("")).is_string()) {
+      return BadRequest("metadata.ownerReferences must be a list of references");
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
@@ -62,8 +95,11 @@ std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
 }  // namespace
 
 Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Json object) {
+  if (!object.is_object() || !object["metadata"].is_object()) {
+    return BadRequest("metadata is missing");
+  }
   Json& metadata = object["metadata"];
-  if (!metadata.is_object()) return BadRequest("metadata is missing");
+  if (const auto error = CheckMetadata(metadata)) return *error;
   const std::string name = metadata.value("name", "");
   if (!IsName(name)) {
     return Invalid("metadata.name: \"" + name + "\" must be lower case letters, digits and '-'");
@@ -118,6 +154,7 @@ Result<Json> Objects::Update(const Resource& resource, const std::string& ns,
             (*stored)["metadata"].value("generation", std::int64_t{1}) + 1;
       }
     }
+    if (const auto error = CheckMetadata(result["metadata"])) return *error;
     if (const auto error = Validate(resource, result, stored.get())) return *error;
   }
   result["metadata"]["resourceVersion"] = (*stored)["metadata"]["resourceVersion"];

@@ -110,6 +110,15 @@ std::optional<Router::Target> Router::ParsePath(const std::string& path) {
 }
 
 std::variant<Reply, Watch> Router::Handle(const Request& request) {
+  try {
+    return Dispatch(request);
+  } catch (const Json::exception& error) {
+    // The one place where a value of the wrong type, anywhere in a body, ends.
+    return ErrorReply(BadRequest(std::string("a field has the wrong type: ") + error.what()));
+  }
+}
+
+std::variant<Reply, Watch> Router::Dispatch(const Request& request) {
   if (request.method == "GET") {
     if (const auto document = Discover(request.path)) return JsonReply(200, *document);
     if (request.path == "/healthz" || request.path == "/readyz")
@@ -162,6 +171,7 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
   const Resource& resource = *target.resource;
   std::optional<Json> body = ParseBody(request);
   if (!body) return BadRequest("the body is not JSON");
+  if (!body->is_object() && !body->is_array()) return BadRequest("the body is not an object");
   const auto part =
       target.subresource == "status" ? Objects::Part::kStatus : Objects::Part::kObject;
   if (!target.subresource.empty() && part != Objects::Part::kStatus) {

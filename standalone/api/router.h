@@ -62,6 +62,7 @@ class Router {
   std::variant<Reply, Watch> Handle(const Request& request);
 
  private:
+  std::variant<Reply, Watch> Dispatch(const Request& request);
   struct Target {
     const Resource* resource = nullptr;
     std::string ns;

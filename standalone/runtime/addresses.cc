@@ -28,7 +28,10 @@ std::uint16_t TryBind(const std::string& address, std::uint16_t port) {
   sockaddr_in where = {};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
-  inet_pton(AF_INET, address.c_str(), &where.sin_addr);
+  if (inet_pton(AF_INET, address.c_str(), &where.sin_addr) != 1) {
+    close(probe);
+    return 0;
+  }
   socklen_t size = sizeof where;
   auto* generic = reinterpret_cast<sockaddr*>(&where);
   const bool bound = bind(probe, generic, size) == 0 && listen(probe, 1) == 0 &&

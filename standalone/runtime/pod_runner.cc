@@ -29,6 +29,9 @@ constexpr auto kRestartPause = std::chrono::seconds(1);
 // After the relay's own end nobody has asked for a grace period yet.
 constexpr auto kServerGrace = std::chrono::seconds(2);
 
+// In the environment of every process of an instance, wherever it has gone.
+const std::string kMarker = "WSF_POD_UID=";
+
 std::string Field(const Json& pod, const std::string& path) {
   const Json::json_pointer where("/" + absl::StrReplaceAll(path, {{".", "/"}}));
   return pod.contains(where) && pod.at(where).is_string() ? pod.at(where).get<std::string>() : "";
@@ -91,6 +94,7 @@ std::vector<std::string> PodRunner::Environment(const Container& container) cons
     }
     values[each.value("name", "")] = value;
   }
+  values["WSF_POD_UID"] = Field(pod_, "metadata.uid");
   std::vector<std::string> environment;
   for (const auto& [name, value] : values) environment.push_back(name + "=" + value);
   return environment;
@@ -274,11 +278,24 @@ void PodRunner::Report() {
 void PodRunner::CheckGone() {
   if (gone_ || !relay_.ended || !server_.ended) return;
   gone_ = true;
+  KillByVariable(kMarker + Field(pod_, "metadata.uid"));
   grace_timer_.cancel();
   memory_timer_.cancel();
   if (port_keeper_ != nullptr) port_keeper_->Stop();
   Report();
   std::exchange(callbacks_.on_gone, nullptr)();
+}
+
+void KillByVariable(const std::string& pair) {
+  const std::string wanted = '\0' + pair + '\0';
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    int pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    std::ifstream file(entry.path() / "environ");
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (('\0' + text).find(wanted) != std::string::npos) kill(pid, SIGKILL);
+  }
 }
 
 std::int64_t TreeResidentBytes(pid_t root) {

@@ -15,6 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int kExitUnusable = 2;
 constexpr auto kBackOff = milliseconds(100);
 constexpr auto kBackOffMax = milliseconds(5000);
 constexpr auto kHealthy = std::chrono::seconds(10);
@@ -22,10 +23,12 @@ constexpr auto kHealthy = std::chrono::seconds(10);
 }  // namespace
 
 Component::Component(boost::asio::io_context& io, std::vector<std::string> command,
-                     std::function<void(const std::string&)> on_line)
+                     std::function<void(const std::string&)> on_line,
+                     std::function<void()> on_unusable)
     : io_(io),
       command_(std::move(command)),
       on_line_(std::move(on_line)),
+      on_unusable_(std::move(on_unusable)),
       again_(io),
       back_off_(kBackOff) {}
 
@@ -41,6 +44,7 @@ bool Component::Start() {
        [this](const runtime::Exit& exit) {
          process_.reset();
          if (stopping_) return;
+        if (exit.code == kExitUnusable) return on_unusable_();
          std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
                       command_[0].c_str(), exit.code);
          if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;

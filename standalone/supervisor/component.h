@@ -18,8 +18,11 @@ namespace wsf::supervisor {
 /// Threading: confined to the io_context's one thread.
 class Component {
  public:
+  /// `on_unusable` is called when it ends with status 2: wrong flags or a port in use, which
+  /// starting again does not cure.
   Component(boost::asio::io_context& io, std::vector<std::string> command,
-            std::function<void(const std::string& line)> on_line);
+            std::function<void(const std::string& line)> on_line,
+            std::function<void()> on_unusable);
 
   /// False when the program cannot be started at all; standard error says why.
   bool Start();
@@ -32,6 +35,7 @@ class Component {
   boost::asio::io_context& io_;
   const std::vector<std::string> command_;
   const std::function<void(const std::string&)> on_line_;
+  const std::function<void()> on_unusable_;
   std::shared_ptr<runtime::Process> process_;
   boost::asio::steady_timer again_;
   std::chrono::milliseconds back_off_;

@@ -2,7 +2,7 @@
 #include "standalone/supervisor/supervisor.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
@@ -104,6 +104,10 @@ class Supervisor {
 
   int Run() {
     if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
+    if (!options_.ready_path.empty() && !WriteFile(options_.ready_path + ".probe", "")) {
+      return Fail("cannot write --ready-file " + options_.ready_path);
+    }
+    unlink((options_.ready_path + ".probe").c_str());
     if (const int status = StartApi(); status != 0) return status;
     if (const int status = CreateObjects(); status != 0) return status;
     if (options_.nodes == Options::Nodes::kProcesses) runtime_.Start();
@@ -171,7 +175,8 @@ class Supervisor {
         absl::StrCat("--public-url=ws://", UrlHost(), ":", port_)};
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
     operator_ = std::make_unique<Component>(
-        io_, command, [this](const std::string& line) { console_.OnLog(line); });
+        io_, command, [this](const std::string& line) { console_.OnLog(line); },
+        [this] { ShutDown(kExitUsage); });
     return operator_->Start();
   }
 
@@ -211,7 +216,7 @@ class Supervisor {
       const Json log = Json::parse(line, nullptr, false);
       if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
       console_.OnLog(line);
-    });
+    }, [this] { ShutDown(kExitUsage); });
     if (!gateway_->Start()) ShutDown(kExitUsage);
   }
 
@@ -298,6 +303,9 @@ int Run(const Options& options) {
   }
   auto addresses = runtime::Addresses::Reserve();
   if (!addresses) return Fail("64 others run on this machine already; end one of them");
+  if (runtime::FreePort(options.host) == 0) {
+    return Fail("--host " + options.host + " is no IPv4 address of this machine");
+  }
   int port = options.port;
   if (port == 0) port = runtime::FreePort(options.host);
   if (!runtime::CanBind(options.host, static_cast<std::uint16_t>(port))) {
@@ -314,6 +322,10 @@ int Run(const Options& options) {
     std::error_code error;
     std::filesystem::create_directories(data, error);
     if (error) return Fail("cannot make " + data + ": " + error.message());
+  }
+  const int lock = open((data + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    return Fail("another wsf uses --data " + data + "; give this one a folder of its own");
   }
   int status = 0;
   {

@@ -65,6 +65,77 @@ def test_U16_K01_an_invalid_spec(wsf_program, tmp_path):
     assert "cannot read" in run_badly(wsf_program, "dev", "-f", str(tmp_path / "none.yaml"))
 
 
+@pytest.mark.parametrize("assignment", ["a..b=1", ".=1", "~=1", "limits.profile.x=1", "resources=5",
+                                        "env=5", 'env=[{"name":"A","value":5}]', "limits=5",
+                                        "nosuch=1", "resources.limits.memory=lots"])
+def test_U16_a_field_that_cannot_be_set(wsf_program, assignment):
+    run_badly(wsf_program, "dev", "-p", "0", "--set", assignment, "--", "/bin/true")
+
+
+@pytest.mark.parametrize("text", ["kind: 5", "kind: [x]", "spec: 5", "metadata: 5", "a: &a [*a]",
+                                  "metadata: {name: 5}\nspec: {command: [/bin/true]}",
+                                  "metadata: {name: a}\nspec: &a {command: *a}",
+                                  "metadata: {name: a, generation: x}\nspec: {}"])
+def test_U16_a_manifest_of_the_wrong_shape(wsf_program, tmp_path, text):
+    manifest = tmp_path / "function.yaml"
+    kind = "" if text.startswith("kind") else "kind: WebSocketFunction\n"
+    manifest.write_text(kind + text + "\n")
+    run_badly(wsf_program, "dev", "-p", "0", "-f", str(manifest))
+
+
+def test_U16_flags_that_cannot_work(wsf_program, tmp_path):
+    assert "--host" in run_badly(wsf_program, "dev", "--host", "nowhere", "--", "/bin/true")
+    line = run_badly(wsf_program, "dev", "-p", "0", "--ready-file", "/nonexistent/a", "--",
+                     "/bin/true")
+    assert "--ready-file" in line
+    line = run_badly(wsf_program, "dev", "-p", "0", "--set", "workingDir=/nonexistent", "--",
+                     "/bin/true")
+    assert "workingDir" in line
+    assert "cannot read" in run_badly(wsf_program, "dev", "-f", str(tmp_path))
+
+
+def test_U16_a_data_folder_in_use(echo, wsf_program):
+    line = run_badly(wsf_program, "dev", "-p", "0", "--data", str(echo.folder / "data"), "--",
+                     "/bin/true")
+    assert "--data" in line
+
+
+def test_S4_a_body_of_the_wrong_type_is_refused_and_nothing_ends(echo, tmp_path):
+    for text in ("5", '"x"', "[]", '{"metadata": 5}', '{"metadata": {"name": 5}}',
+                 '{"metadata": {"name": "a", "labels": {"a": 5}}}',
+                 '{"metadata": {"name": "a", "ownerReferences": 5}}',
+                 '{"metadata": {"name": "a"}, "spec": 5}',
+                 '{"metadata": {"name": "a"}, "spec": {"resources": 5}}'):
+        body = tmp_path / "body"
+        body.write_text(text)
+        path = "/apis/wsf.dev/v1alpha1/namespaces/default/websocketfunctions"
+        done = subprocess.run(["kubectl", "--kubeconfig", echo.ready["kubeconfig"], "create", "--raw",
+                               path, "-f", str(body)], capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0, text
+    client = echo.request()
+    assert " 101 " in client.receive_head()
+
+
+def test_I9_a_process_that_hides_ends_with_its_session(tmp_path, programs):
+    """A server's grandchild in a session of its own, its parent gone."""
+    code = ("import os, sys, time, runpy\n"
+            "if os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n"
+            f"  open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)\n"
+            " os._exit(0)\n"
+            f"runpy.run_path({str(ECHO / 'server.py')!r})\n")
+    dev = Dev(tmp_path / "dev", programs, ["/usr/bin/python3", "-c", code])
+    try:
+        client = dev.request()
+        assert " 101 " in client.receive_head()
+        pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(),
+                           "the grandchild"))
+        client.end()
+        wait_for(lambda: not pathlib.Path(f"/proc/{pid}").exists() or
+                 "zombie" in pathlib.Path(f"/proc/{pid}/status").read_text(), "it has ended")
+    finally:
+        dev.close()
+
+
 def test_U12_U16_connect_says_what_is_wrong(wsf_program):
     assert "ws://" in run_badly(wsf_program, "connect", "http://localhost/")
     assert "Name: value" in run_badly(wsf_program, "connect", "ws://localhost:1/", "-H", "oops")

@@ -4,6 +4,7 @@ none, the log line and the metric."""
 import json
 import re
 import select
+import threading
 import time
 
 import pytest
@@ -231,6 +232,30 @@ def test_H17_a_chunked_refusal_ends_where_its_chunks_end(wsf):
     check_record(record, 200, "HandshakeRejected", "server", 403)
 
 
+def test_H17_a_chunk_head_may_be_cut_anywhere(wsf):
+    """Each byte of the refusal comes by itself."""
+    client = wsf.dev.request()
+    server = wsf.master.receive()
+    server.receive_head()
+    body = b"10\r\n0123456789abcdef\r\n3\r\nabc\r\n0\r\n\r\n"
+    for byte in b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n" + body:
+        server.send_raw(bytes([byte]))
+    assert client.receive_all().endswith(b"\r\n\r\n" + body)
+
+
+def test_H17_a_large_refusal_arrives_whole(wsf):
+    chunks = b"".join(b"%x\r\n" % n + b"x" * n + b"\r\n" for n in range(1, 3000)) + b"0\r\n\r\n"
+    client = wsf.dev.request()
+    server = wsf.master.receive()
+    head = server.receive_head()
+    sender = threading.Thread(target=server.send_raw, args=(
+        b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,))
+    sender.start()
+    assert client.receive_all().split(b"\r\n\r\n", 1)[1] == chunks
+    sender.join()
+    assert wsf.dev.record(field(head, "X-Wsf-Request-Id"))["httpStatus"] == 403
+
+
 def test_H17_interim_answers_pass_and_the_waiting_goes_on(wsf):
     client = wsf.dev.request()
     server = wsf.master.receive()
@@ -252,6 +277,9 @@ def test_the_servers_failure_passes_and_counts_as_its_own(wsf, status):
 
 
 INVALID = {
+    "status-000": b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n",
+    "status-199": b"HTTP/1.1 199 Odd\r\n\r\n",
+    "bare-lf": b"HTTP/1.1 101 S\nUpgrade: websocket\n\n",
     "not-http": b"SSH-2.0-OpenSSH\r\n\r\n",
     "no-status": b"HTTP/1.1 abc\r\n\r\n",
     "bare-101": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
@@ -312,6 +340,9 @@ MALFORMED = {
     "no-key": upgrade(*without("Sec-WebSocket-Key")),
     "folded": upgrade(*ORDINARY, "A: b\r\n c"), "bare-lf": upgrade(*ORDINARY, "A: b\nC: d"),
     "nul": upgrade(*ORDINARY, "A: b\0c"), "space-colon": upgrade(*ORDINARY, "A : b"),
+    "no-host": upgrade(*without("Host")), "all-lf": upgrade(*ORDINARY).replace("\r\n", "\n"),
+    "connection-names-key": upgrade(*without("Connection"),
+                                    "Connection: Upgrade, Sec-WebSocket-Key"),
     "early-bytes": upgrade(*ORDINARY) + "\x81\x80\0\0\0\0", "garbage": "hello\r\n\r\n",
 }
 
@@ -380,6 +411,19 @@ def test_S0_10_S3_19_the_record_of_a_session(wsf):
     assert record["requestStart"] <= record["established"] <= record["ended"]
     assert 0 <= record["billedMs"] <= record["durationMs"] <= (time.time() - started + 60) * 1000
     assert sum(r["requestId"] == session.request_id for r in wsf.dev.records()) == 1
+
+
+def test_a_subprotocol_that_is_no_utf8_does_not_lose_the_record(wsf):
+    client = wsf.dev.dial()
+    client.send_raw(upgrade(*ORDINARY).encode()[:-2] + b"Sec-WebSocket-Protocol: \xff\xfe\r\n\r\n")
+    server = wsf.master.receive()
+    head = server.receive_head()
+    answer = switching_protocols(head)[:-2] + b"Sec-WebSocket-Protocol: \xff\xfe\r\n\r\n"
+    server.send_raw(answer)
+    client.receive_head()
+    client.end()
+    record = wsf.dev.record(field(head, "X-Wsf-Request-Id"))
+    assert record["subprotocol"] == "\ufffd\ufffd"
 
 
 def test_U10_a_page_from_elsewhere_and_a_rebound_name_are_refused(wsf):
