@@ -181,10 +181,6 @@ int RunDev(DevFlags* flags) {
   flags->options.functions = {*function};
   flags->options.programs_folder = ProgramsFolder();
   if (flags->runtime == "none") flags->options.nodes = supervisor::Options::Nodes::kNone;
-  if (flags->options.host != "127.0.0.1") {
-    std::fprintf(stderr, "wsf dev: warning: %s lets other machines run your command\n",
-                 flags->options.host.c_str());
-  }
   return supervisor::RunGuarded([flags] { return supervisor::Run(flags->options); });
 }
 

@@ -6,6 +6,7 @@
 // 3 = the relay port is taken.
 
 #include <getopt.h>
+#include <malloc.h>
 
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -118,6 +119,9 @@ int main(int argc, char** argv) {
   const auto server = ParseServer(flags);
   if (!server) return Fail("--port or --server-address is wrong"), kExitUsage;
   std::signal(SIGPIPE, SIG_IGN);
+  // What a slow peer made us keep goes back to the kernel once it is sent: a sidecar's memory is
+  // the price of each connection.
+  mallopt(M_MMAP_THRESHOLD, 16 * 1024);
 
   boost::asio::io_context io(1);
   wsf::report::TerminationMessage termination_message(flags.termination_log);

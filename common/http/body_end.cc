@@ -16,7 +16,7 @@ namespace beast_http = boost::beast::http;
 struct BodyEnd::Parser {
   beast_http::response_parser<beast_http::buffer_body> beast;
   std::array<char, 4096> scratch;  // the decoded body, which nobody wants
-  std::string open;  // taken, but not understood until more comes
+  std::string open;                // taken, but not understood until more comes
   bool broken = false;
 };
 
@@ -40,12 +40,12 @@ std::size_t BodyEnd::Take(std::string_view bytes) {
     body.size = parser_->scratch.size();
     body.more = true;
     boost::beast::error_code error;
-    const std::size_t used = parser_->beast.put(
-        boost::asio::buffer(open.data() + parsed, open.size() - parsed), error);
+    const std::size_t used =
+        parser_->beast.put(boost::asio::buffer(open.data() + parsed, open.size() - parsed), error);
     parsed += used;
     if (error == beast_http::error::need_more && used == 0) break;  // a chunk's head, cut in two
-    const bool goes_on = !error || error == beast_http::error::need_buffer ||
-                         error == beast_http::error::need_more;
+    const bool goes_on =
+        !error || error == beast_http::error::need_buffer || error == beast_http::error::need_more;
     parser_->broken = !goes_on;
   }
   open.erase(0, parsed);

@@ -14,23 +14,30 @@ namespace {
 
 constexpr auto kLingerTime = std::chrono::seconds(2);
 
-/// Closes a socket's reading when time is up. Destroy it before the socket.
+/// Cancels what is pending on a socket when time is up; whoever starts the next operation asks
+/// passed() first, since a completed one may have been on its way just then.
 class Deadline {
  public:
   Deadline(asio::ip::tcp::socket& socket, std::chrono::milliseconds time)
-      : timer_(socket.get_executor(), time), passed_(std::make_shared<bool>(false)) {
-    timer_.async_wait([&socket, passed = passed_](const error_code& error) {
-      if (error) return;
-      *passed = true;
+      : timer_(socket.get_executor(), time), state_(std::make_shared<State>(State{socket})) {
+    // A handler that is on its way can not be recalled: it may find the state gone.
+    timer_.async_wait([weak = std::weak_ptr<State>(state_)](const error_code& error) {
+      const auto state = weak.lock();
+      if (error || state == nullptr) return;
+      state->passed = true;
       error_code ignored;
-      socket.cancel(ignored);
+      state->socket.cancel(ignored);
     });
   }
-  bool passed() const { return *passed_; }
+  bool passed() const { return state_->passed; }
 
  private:
+  struct State {
+    asio::ip::tcp::socket& socket;
+    bool passed = false;
+  };
   asio::steady_timer timer_;
-  std::shared_ptr<bool> passed_;
+  std::shared_ptr<State> state_;
 };
 
 absl::Status WhyEnded(bool timed_out, bool empty) {
@@ -49,7 +56,7 @@ awaitable<absl::StatusOr<HeadBytes>> ReadHead(asio::ip::tcp::socket& socket, std
   while (true) {
     error_code error;
     const std::size_t n = co_await socket.async_read_some(asio::buffer(part), Await(error));
-    if (error) co_return WhyEnded(deadline.passed(), bytes.empty());
+    if (error || deadline.passed()) co_return WhyEnded(deadline.passed(), bytes.empty());
     bytes.append(part.data(), n);
     const auto size = http::HeadSize(bytes);
     if (size.value_or(bytes.size()) > max_bytes) {
@@ -65,7 +72,7 @@ awaitable<void> SendAndClose(asio::ip::tcp::socket& socket, std::string text) {
   co_await asio::async_write(socket, asio::buffer(text), Await(error));
   if (!error) socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
   std::array<char, 4096> dropped;
-  while (!error) {
+  while (!error && !deadline.passed()) {
     co_await socket.async_read_some(asio::buffer(dropped), Await(error));
   }
   socket.close(error);

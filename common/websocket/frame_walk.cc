@@ -42,6 +42,10 @@ FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes) {
       ++counts_.messages;
       last_frame_ = false;
     }
+    if (const std::size_t whole = WalkShortMessages(bytes.subspan(step.forward_bytes)); whole > 0) {
+      step.forward_bytes += whole;
+      step.has_data = true;
+    }
     const auto next = bytes.subspan(step.forward_bytes);
     Header header;
     if (!ReadHeader(next, &header)) {
@@ -66,6 +70,26 @@ FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes) {
     step.forward_bytes += header.size;
     step.has_data |= data_frame_;
   }
+}
+
+std::size_t FrameWalk::WalkShortMessages(std::span<const std::uint8_t> bytes) {
+  const std::uint8_t mask_bit = sender_ == Sender::kClient ? kMaskBit : 0;
+  const std::size_t header = sender_ == Sender::kClient ? 6 : 2;
+  const std::uint64_t limit =
+      max_message_bytes_ == 0 ? 125 : std::min<std::uint64_t>(125, max_message_bytes_);
+  std::size_t walked = 0;
+  if (in_message_) return 0;
+  while (walked + header <= bytes.size()) {
+    const std::uint8_t first = bytes[walked];
+    // Without the mask bit that belongs here the length comes out over 125.
+    const std::uint8_t length = bytes[walked + 1] ^ mask_bit;
+    if ((first != (kFin | kText) && first != (kFin | kBinary)) || length > limit) break;
+    if (walked + header + length > bytes.size()) break;
+    walked += header + length;
+    counts_.bytes += length;
+    ++counts_.messages;
+  }
+  return walked;
 }
 
 void FrameWalk::EnterDataFrame(const Header& header) {

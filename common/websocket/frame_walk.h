@@ -79,6 +79,9 @@ class FrameWalk {
   bool IsValidFirstBytes(std::uint8_t first, std::uint8_t second) const;
   /// Reads a whole Close frame; false for a violation.
   bool ReadClose(std::span<const std::uint8_t> frame, const Header& header);
+  /// The fast path: whole unfragmented messages below 126 bytes at the front of `bytes`, which is
+  /// what pipelined small messages are. Returns their size; leaves all else to the full walk.
+  std::size_t WalkShortMessages(std::span<const std::uint8_t> bytes);
   void EnterDataFrame(const Header& header);
 
   Sender sender_;

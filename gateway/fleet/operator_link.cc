@@ -31,14 +31,8 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
  public:
   explicit Stream(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
     shared_->stub->async()->Attach(&context_, this);
-    // It returns at once when the operator is away, and OnDone starts the next attempt.
     AddHold();
     StartRead(&incoming_);
-    StartCall();
-  }
-
-  void Begin() {
-    shared_->post([shared = shared_] { shared->callbacks.on_open(); });
   }
 
   void Send(v1::FromGateway message) {
@@ -91,11 +85,11 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
 
   static void Open(const std::shared_ptr<Shared>& shared) {
     auto* const stream = new Stream(shared);
-    {
-      const std::lock_guard<std::mutex> lock(shared->mutex);
-      shared->stream = stream;
-    }
-    stream->Begin();
+    const std::lock_guard<std::mutex> lock(shared->mutex);
+    shared->stream = stream;
+    shared->post([shared] { shared->callbacks.on_open(); });
+    // While the operator is away it may be over, and gone, as soon as the lock is released.
+    stream->StartCall();
   }
 
  private:

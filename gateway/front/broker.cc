@@ -68,18 +68,16 @@ void Broker::OnMessage(const v1::ToGateway& message) {
       routes_.DropMarked();
       pool_.DropMarked();
       in_sync_ = true;
+      RefuseUnrouted();
       break;
-    case v1::ToGateway::kRoute: routes_.Set(message.route()); break;
-    case v1::ToGateway::kRouteGone: {
-      const std::string key = route::KeyOf(message.route_gone().function());
-      routes_.Remove(key);
-      for (const auto& [id, ticket] : tickets_) {
-        if (ticket->function_key != key) continue;
-        ticket->refusal = http::UnknownFunction();
-        ticket->wake.cancel();
-      }
+    case v1::ToGateway::kRoute:
+      routes_.Set(message.route());
+      RefuseUnrouted();
       break;
-    }
+    case v1::ToGateway::kRouteGone:
+      routes_.Remove(route::KeyOf(message.route_gone().function()));
+      RefuseUnrouted();
+      break;
     case v1::ToGateway::kFree: pool_.Add(message.free(), Now()); break;
     case v1::ToGateway::kWithdraw: pool_.Remove(message.withdraw().pod_uid()); break;
     case v1::ToGateway::kRefuse: {
@@ -93,6 +91,26 @@ void Broker::OnMessage(const v1::ToGateway& message) {
     case v1::ToGateway::MESSAGE_NOT_SET: break;
   }
   Dispatch();
+}
+
+void Broker::OnLost() {
+  if (!std::exchange(attached_, false)) return;
+  lost_since_ = Now();
+  for (const auto& [id, ticket] : tickets_) ticket->wake.cancel();  // their wait is shorter now
+}
+
+void Broker::RefuseUnrouted() {
+  for (const auto& [id, ticket] : tickets_) {
+    const v1::Route* route = routes_.Find(ticket->function_key);
+    if (route == nullptr) {
+      ticket->refusal = http::UnknownFunction();
+    } else if (route->state() == v1::Route::REFUSE) {
+      ticket->refusal = ToRefusal(route->refusal());
+    } else {
+      continue;
+    }
+    ticket->wake.cancel();
+  }
 }
 
 // ---- The handshakes' side ----
@@ -120,27 +138,30 @@ net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string
   const TimePoint until = start + MaxWait(ticket->function_key);
   while (!ticket->instance && !ticket->refusal && !ticket->cancelled) {
     const bool alone = !attached_;
-    if (alone && Now() >= start + kNoOperatorWait) {
+    const TimePoint alone_until = std::max(start, lost_since_) + kNoOperatorWait;
+    if (alone && Now() >= alone_until) {
       ticket->refusal = http::NoOperator();
     } else if (Now() >= until) {
       ticket->refusal = http::WaitedTooLong();
     } else {
       net::error_code ignored;
-      ticket->wake.expires_at(alone ? std::min(until, start + kNoOperatorWait) : until);
+      ticket->wake.expires_at(alone ? std::min(until, alone_until) : until);
       co_await ticket->wake.async_wait(net::Await(ignored));
     }
   }
   Leave(ticket.get());
 }
 
+void Broker::Forget(const std::string& request_id) {
+  v1::FromGateway message;
+  message.mutable_left()->set_request_id(request_id);
+  send_(message);
+}
+
 void Broker::Leave(Ticket* ticket) {
   if (std::exchange(ticket->queued, false)) queue_.Leave(ticket->function_key, ticket);
   tickets_.erase(ticket->request_id);
-  if (ticket->instance && !ticket->cancelled) return;  // Taken ends its Waiting
-  v1::FromGateway message;
-  message.mutable_left()->set_request_id(ticket->request_id);
-  send_(message);
-  if (ticket->instance) GiveBack(*ticket->instance);
+  if (ticket->instance && ticket->cancelled) GiveBack(*ticket->instance);
 }
 
 void Broker::GiveBack(const v1::Free& instance) {

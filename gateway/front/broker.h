@@ -38,7 +38,7 @@ class Broker {
   // ---- The operator's side ----
   void OnOpen();
   void OnMessage(const v1::ToGateway& message);
-  void OnLost() { attached_ = false; }
+  void OnLost();
 
   // ---- The handshakes' side ----
   /// False until the operator's routes were seen once: H32, never H02.
@@ -64,6 +64,8 @@ class Broker {
   /// Waits until an instance is handed over, the handshake is refused, or it is cancelled; one of
   /// `instance`, `refusal` and `cancelled` is set then.
   net::awaitable<void> Acquire(std::shared_ptr<Ticket> ticket, std::string revision);
+  /// The handshake is over without a session: it is no demand any more.
+  void Forget(const std::string& request_id);
   /// The instance that a ticket got but did not use goes to the next (H14).
   void GiveBack(const v1::Free& instance);
 
@@ -75,6 +77,8 @@ class Broker {
  private:
   void Dispatch();
   void DispatchFunction(const std::string& function_key);
+  /// Held handshakes whose function has gone or refuses now are told so.
+  void RefuseUnrouted();
   void Leave(Ticket* ticket);
   void SendWaiting(const Ticket& ticket);
   Duration MaxWait(const std::string& function_key) const;
@@ -87,6 +91,7 @@ class Broker {
   waiting::Queue<Ticket*> queue_;
   boost::asio::steady_timer steal_timer_;
   bool attached_ = false;
+  TimePoint lost_since_;
   bool in_sync_ = false;
   std::map<std::string, std::string> live_;                 // request id -> pod uid
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id

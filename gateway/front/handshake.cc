@@ -21,8 +21,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kHeadTime = seconds(10);    // for the whole head (faults.md 34)
-constexpr auto kDialTime = seconds(1);     // an instance is one hop away
+constexpr auto kHeadTime = seconds(10);  // for the whole head (faults.md 34)
+// From the dial to `taken`: one hop, and a sidecar may have to await its token for 5 s.
+constexpr auto kDialTime = seconds(7);
 constexpr auto kRoutesTime = seconds(10);  // H32
 constexpr int kLossesAfterTaken = 2;       // H26: tried once more
 constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
@@ -147,6 +148,7 @@ net::awaitable<void> Handshake::Serve() {
     if (tried == Tried::kLostAfterTaken) ++losses;
     if (client_left_ || client_spoke_) break;
   }
+  parts_.broker.Forget(request_id_);
   net::error_code ignored;
   client_.cancel(ignored);
   http::Refusal refusal = ticket_->refusal.value_or(http::InstanceLost());
@@ -163,7 +165,10 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   net::error_code error;
   const auto endpoint = net::ParseEndpoint(instance.address());
   const auto match = broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
-  if (!endpoint || !match) co_return Tried::kNext;
+  if (!endpoint || !match) {
+    broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
+    co_return Tried::kNext;
+  }
   sidecar_ = Socket(parts_.io);
   boost::asio::steady_timer dial_timer(parts_.io, kDialTime);
   dial_timer.async_wait([self = shared_from_this()](const net::error_code& failed) {
@@ -171,7 +176,6 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     if (!failed) self->sidecar_.close(ignored);
   });
   co_await sidecar_.async_connect(*endpoint, net::Await(error));
-  dial_timer.cancel();
   if (error) {
     broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
     co_return Tried::kNext;
@@ -201,6 +205,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     if (!answer.ok()) co_return LostSidecar(instance, taken);  // no sidecar of ours says that
     const std::string_view says = answer->fields.Find("X-Wsf-Sidecar").value_or("");
     if (says == "taken") {
+      dial_timer.cancel();
       taken = true;
       broker.Taken(uid, request_id_);
       bytes.erase(0, *size);
@@ -229,9 +234,9 @@ Handshake::Tried Handshake::LostSidecar(const v1::Free& instance, bool taken) {
     parts_.broker.NotTaken(instance.pod_uid(), request_id_, v1::NotTaken::UNREACHABLE);
     return Tried::kNext;
   }
-  parts_.broker.SessionEnded(instance.pod_uid(), request_id_,
-                             client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
-                                          : v1::SessionEnded::LOST_SIDE_TO_SERVER);
+  parts_.broker.SessionEnded(
+      instance.pod_uid(), request_id_,
+      client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT : v1::SessionEnded::LOST_SIDE_TO_SERVER);
   return Tried::kLostAfterTaken;
 }
 

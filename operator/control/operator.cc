@@ -25,6 +25,7 @@ constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 constexpr int kEndedGraceSeconds = 2;
 constexpr auto kStatusInterval = std::chrono::seconds(1);
 constexpr auto kRefineTime = std::chrono::seconds(5);
+constexpr auto kDeleteAgain = std::chrono::seconds(2);
 constexpr auto kAskAgain = std::chrono::seconds(5);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
@@ -55,10 +56,12 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
       options_(std::move(options)),
       fleet_(options_.surplus),
       reviewer_(client),
-      functions_(
-          io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
-          {[this](const Json& object) { OnFunctionObject(object); },
-           [this](const std::string& uid) { OnFunctionGone(uid); }, [this] { pods_.Start(); }}),
+      functions_(io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
+                 {[this](const Json& object) { OnFunctionObject(object); },
+                  [this](const std::string& uid) { OnFunctionGone(uid); },
+                  [this] {
+                    if (!std::exchange(pods_started_, true)) pods_.Start();
+                  }}),
       pods_(io, client, Collection("/api/v1", options_.ns, "pods"), instances::kFunctionLabel,
             {[this](const Json& object) { OnPodObject(object); },
              [this](const std::string& uid) { OnPodGone(uid); },
@@ -66,6 +69,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
                pods_listed_ = true;
                fleet_.OnPodsListed();
                AskStates();
+               for (const auto& [link, message] : std::exchange(early_, {})) Take(link, message);
                Schedule();
              }}),
       plan_timer_(io),
@@ -105,8 +109,8 @@ void Operator::OnPodObject(const Json& object) {
   if (pod.ended()) {
     if (auto record = ledger::RecordOfEndedPod(pod)) RecordWhenKnown(pod, *std::move(record));
     const fleet::Instance* instance = fleet_.Find(pod.uid);
-    const bool never_free = instance->free_since == TimePoint() && instance->request_ids.empty();
-    if (!never_free || pod.deleting) DeletePod(pod, 0);  // else Plan() says first why it failed
+    if (!instance->NeverFree() || pod.deleting)
+      DeletePod(pod, 0);  // else Plan() says first why it failed
   }
   Schedule();
 }
@@ -230,8 +234,14 @@ void Operator::AskStates() {
 // ---- From gateways ----
 
 void Operator::OnMessage(std::shared_ptr<service::GatewayLink> link, v1::FromGateway message) {
-  boost::asio::post(
-      io_, [this, link = std::move(link), message = std::move(message)] { Take(link, message); });
+  boost::asio::post(io_, [this, link = std::move(link), message = std::move(message)] {
+    // Before our own lists are in nothing could be said, and Taken would find no pod.
+    if (pods_listed_) {
+      Take(link, message);
+    } else {
+      early_.emplace_back(link, message);
+    }
+  });
 }
 
 void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
@@ -251,12 +261,17 @@ void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
 
 void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
                     const v1::FromGateway& message) {
+  const std::string gateway = gateways_.IdOf(link);
+  if (gateway.empty() && !message.has_hello()) return;  // of an older stream
   switch (message.message_case()) {
-    case v1::FromGateway::kHello: return gateways_.Add(message.hello().gateway(), link);
+    case v1::FromGateway::kHello:
+      // It names its waiters anew: what it does not name has left while the stream was down.
+      fleet_.OnGatewayLost(message.hello().gateway());
+      return gateways_.Add(message.hello().gateway(), link);
     case v1::FromGateway::kInSync: return SendAll(link);
     case v1::FromGateway::kWaiting:
       fleet_.OnWaiting({message.waiting().request_id(), KeyOf(message.waiting().function()),
-                        gateways_.IdOf(link), message.waiting().since()});
+                        gateway, message.waiting().since()});
       break;
     case v1::FromGateway::kLeft: fleet_.OnLeft(message.left().request_id()); break;
     case v1::FromGateway::kTaken:
@@ -344,12 +359,18 @@ void Operator::DeletePod(const instances::Pod& pod, int grace_seconds) {
   if (!deleting_.insert(pod.uid).second && grace_seconds > 0) return;
   const Json options = {{"gracePeriodSeconds", grace_seconds},
                         {"preconditions", {{"uid", pod.uid}}}};
-  client_->Delete(PodPath(pod), options, [this, pod](const kube::Response& response) {
-    if (response.ok() || response.status == 404 || response.status == 409) return;
-    deleting_.erase(pod.uid);
-    observe::Log(Level::kWarning, "delete failed",
-                 {{"instance", pod.name}, {"error", response.Message()}});
-  });
+  client_->Delete(
+      PodPath(pod), options, [this, pod, grace_seconds](const kube::Response& response) {
+        if (response.ok() || response.status == 404 || response.status == 409) return;
+        deleting_.erase(pod.uid);
+        observe::Log(Level::kWarning, "delete failed",
+                     {{"instance", pod.name}, {"error", response.Message()}});
+        const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
+        timer->async_wait(
+            [this, pod, grace_seconds, timer](const boost::system::error_code& error) {
+              if (!error && fleet_.Find(pod.uid) != nullptr) DeletePod(pod, grace_seconds);
+            });
+      });
 }
 
 void Operator::Do(const fleet::CloseInstance& action) {

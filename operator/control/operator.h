@@ -107,12 +107,14 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   boost::asio::steady_timer status_timer_;
   bool scheduled_ = false;
   bool pods_listed_ = false;
-  std::map<std::string, FunctionState> states_;                // by function key
-  std::map<std::string, std::set<std::string>> recorded_;      // pod uid -> request ids
-  std::map<std::string, Held> held_;                           // by pod uid
-  std::set<std::string> asking_;                               // pod uids whose state is asked
-  std::set<std::string> deleting_;                             // pod uids
-  std::map<std::string, std::pair<std::string, int>> events_;  // key -> last event, its count
+  bool pods_started_ = false;
+  std::vector<std::pair<Gateways::Link, v1::FromGateway>> early_;  // until pods are listed
+  std::map<std::string, FunctionState> states_;                    // by function key
+  std::map<std::string, std::set<std::string>> recorded_;          // pod uid -> request ids
+  std::map<std::string, Held> held_;                               // by pod uid
+  std::set<std::string> asking_;                                   // pod uids whose state is asked
+  std::set<std::string> deleting_;                                 // pod uids
+  std::map<std::string, std::pair<std::string, int>> events_;      // key -> last event, its count
 };
 
 }  // namespace wsf::control

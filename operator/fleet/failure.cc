@@ -39,7 +39,7 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
                 absl::StrCat("the function's server exited with status ", server.exit_code,
                              " before it listened on port ", function.spec.port));
   }
-  if (pod.relay.terminated) {  // H13 at once: the relay's port was taken
+  if (pod.ended()) {  // H13 at once: the relay's port was taken, or nothing could be started
     return Make(504, 450, Reason::kInitContainerTimeout,
                 pod.relay.message.empty() ? "the relay ended before the server listened"
                                           : pod.relay.message);

@@ -110,6 +110,7 @@ void Fleet::OnState(const std::string& uid, const std::string& state, const std:
     instance.phase = Phase::kEnding;
   } else if (!state.empty()) {
     instance.phase = Phase::kLive;
+    instance.served = true;
   }
 }
 
@@ -122,6 +123,7 @@ void Fleet::OnTaken(const std::string& uid, const std::string& request_id) {
   const auto found = instances_.find(uid);
   if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
   found->second.phase = Phase::kLive;
+  found->second.served = true;
   found->second.request_ids.insert(request_id);
 }
 
@@ -135,6 +137,7 @@ void Fleet::OnNotTaken(const std::string& uid, TimePoint now) {
 void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id) {
   const auto found = instances_.find(uid);
   if (found == instances_.end()) return;
+  found->second.served = true;
   found->second.request_ids.erase(request_id);
   if (found->second.request_ids.empty()) found->second.phase = Phase::kEnding;
 }
@@ -236,9 +239,8 @@ void Fleet::CheckStarting(TimePoint now, std::vector<Action>* actions) {
   for (auto& [uid, instance] : instances_) {
     const std::string key = instance.pod.function_key();
     const auto function = functions_.find(key);
-    const bool never_free = instance.phase == Phase::kStarting ||
-                            (instance.phase == Phase::kEnding && instance.pod.relay.terminated &&
-                             instance.free_since == TimePoint() && instance.request_ids.empty());
+    const bool never_free =
+        instance.phase == Phase::kStarting || (instance.pod.ended() && instance.NeverFree());
     if (!never_free || function == functions_.end() || instance.pod.deleting) continue;
     const bool over = now >= instance.seen + seconds(function->second.spec.init_timeout_seconds);
     const auto refusal =
@@ -326,10 +328,12 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
   const auto limit = static_cast<int>(function.spec.max_instances.value_or(1 << 20));
   const int wanted_free = std::min(counts.waiting + static_cast<int>(function.spec.warm_instances),
                                    limit - counts.live);
-  const int missing = wanted_free - current_free - static_cast<int>(starts.creating.size());
+  const int creating = static_cast<int>(starts.creating.size());
+  const int room = limit - counts.live - counts.starting - counts.free - creating;
+  const int missing = std::min(wanted_free - current_free - creating, room);
   if (now >= starts.back_off_until) {
     // While starts fail, one at a time shows whether the next one would work.
-    const int at_once = starts.failures > 0 ? 1 - counts.starting : missing;
+    const int at_once = starts.failures > 0 ? 1 - counts.starting - creating : missing;
     for (int i = 0; i < std::min(missing, at_once); ++i) {
       const std::string name = NextName(function);
       starts.creating.insert(name);

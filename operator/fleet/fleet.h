@@ -30,10 +30,13 @@ struct Instance {
   Phase phase = Phase::kStarting;
   std::string address;  ///< ip:port of its sidecar
   TimePoint free_since;
-  TimePoint seen;  ///< when the operator first saw it
+  TimePoint seen;       ///< when the operator first saw it
+  bool served = false;  ///< it has carried a session: its end is no failed start
   bool told_free = false;
   bool closing = false;               ///< its sidecar was asked to close the slot
   std::set<std::string> request_ids;  ///< sessions that a gateway said it has taken
+
+  bool NeverFree() const { return free_since == TimePoint() && !served; }
 };
 
 /// A held handshake: one unit of demand.

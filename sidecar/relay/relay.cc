@@ -89,6 +89,7 @@ void Relay::ArmTimer(TimePoint deadline) {
 }
 
 void Relay::OnTimer() {
+  if (Now() < phase_deadline_) return;  // it was armed anew while this call was on its way
   switch (phase_) {
     case Phase::kLive:
       if (const auto kind = clocks_.Check(Now())) return EndWith({*kind, Peer::kServer, {}});

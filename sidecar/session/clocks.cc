@@ -6,13 +6,14 @@
 namespace wsf::session {
 
 TimePoint Clocks::NextDeadline() const {
-  return idle_clock_is_on() ? std::min(last_data_ + idle_, end_) : end_;
+  return idle_clock_is_on() ? std::min(idle_from_ + idle_, end_) : end_;
 }
 
 std::optional<EndKind> Clocks::Check(TimePoint now) const {
-  if (idle_clock_is_on() && now >= last_data_ + idle_) return EndKind::kIdleTimeout;
-  if (now >= end_) return EndKind::kExecutionTimeout;
-  return std::nullopt;
+  if (idle_clock_is_on() && now >= idle_from_ + idle_) return EndKind::kIdleTimeout;
+  if (now < end_) return std::nullopt;
+  const bool was_idle = idle_clock_is_on() && now >= last_message_ + idle_;
+  return was_idle ? EndKind::kIdleTimeout : EndKind::kExecutionTimeout;
 }
 
 }  // namespace wsf::session

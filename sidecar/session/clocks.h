@@ -20,13 +20,16 @@ class Clocks {
   /// `request_start` is when the slot was taken (A8). REQUIRES: execution > 0; idle >= 0, where 0
   /// switches the idle clock off (C3).
   Clocks(TimePoint request_start, Duration idle, Duration execution)
-      : idle_(idle), last_data_(request_start), end_(request_start + execution) {}
+      : idle_(idle),
+        idle_from_(request_start),
+        last_message_(request_start),
+        end_(request_start + execution) {}
 
   /// The 101 was passed on: the idle clock starts anew (A9).
-  void Established(TimePoint now) { last_data_ = now; }
+  void Established(TimePoint now) { idle_from_ = now; }
 
   /// The far socket took bytes of a data frame, in either direction (A6).
-  void Touch(TimePoint now) { last_data_ = now; }
+  void Touch(TimePoint now) { idle_from_ = last_message_ = now; }
 
   /// The earliest moment at which Check() can report an end.
   TimePoint NextDeadline() const;
@@ -39,7 +42,8 @@ class Clocks {
   bool idle_clock_is_on() const { return idle_ > Duration::zero(); }
 
   Duration idle_;
-  TimePoint last_data_;
+  TimePoint idle_from_;
+  TimePoint last_message_;  // the request's start while there was none (A9)
   TimePoint end_;
 };
 

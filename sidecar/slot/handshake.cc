@@ -65,8 +65,10 @@ net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint se
   timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
     if (!error && !alive.expired()) Stop(Stopped::kTimedOut);
   });
-  net::error_code error;
-  co_await server_.async_connect(server_address, net::Await(error));
+  net::error_code error = boost::asio::error::operation_aborted;
+  if (stopped_ == Stopped::kNo) {
+    co_await server_.async_connect(server_address, net::Await(error));
+  }
   if (error && stopped_ == Stopped::kNo) {
     HandshakeResult refused;
     refused.kind = HandshakeResult::Kind::kNotStarted;
@@ -91,6 +93,7 @@ void Handshake::Stop(Stopped why) {
   stopped_ = why;
   net::error_code ignored;
   server_.close(ignored);
+  client_.cancel(ignored);  // a client that reads nothing must not hold up the end
 }
 
 void Handshake::WatchClient() {
@@ -152,6 +155,11 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
       result.early = std::move(pending_);
       Finish(&result.answer, request_id_);
       co_await SendToClient(http::Write(result.answer));
+      // Stopped while the 101 went out: the server's connection is closed already.
+      if (auto stopped = WhyStopped()) {
+        stopped->http_status = 101;
+        co_return *stopped;
+      }
       co_return result;
     }
     if (answer->status >= 200) {
@@ -187,7 +195,8 @@ net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
         co_await server_.async_read_some(boost::asio::buffer(part), net::Await(error));
     bytes.assign(part.data(), n);
   }
-  if (auto stopped = WhyStopped()) {
+  const bool complete = sent && end.done();
+  if (auto stopped = WhyStopped(); stopped && !complete) {
     stopped->http_status = status;  // it has been sent
     co_return *stopped;
   }

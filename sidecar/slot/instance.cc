@@ -26,6 +26,7 @@ constexpr auto kReadyTime = seconds(2);
 // While the claim token is on its way (contracts.md).
 constexpr int kMaxHeld = 8;
 constexpr auto kHoldTime = seconds(5);
+constexpr auto kHoldPause = milliseconds(5);
 constexpr auto kListeningBackOff = milliseconds(100);
 constexpr auto kListeningBackOffMax = seconds(5);
 constexpr auto kEndedBackOff = milliseconds(200);
@@ -50,8 +51,7 @@ Instance::Instance(boost::asio::io_context& io, InstanceOptions options, report:
       options_(std::move(options)),
       reporter_(reporter),
       termination_message_(termination_message),
-      on_over_(std::move(on_over)),
-      token_arrived_(io, TimePoint::max()) {}
+      on_over_(std::move(on_over)) {}
 
 void Instance::Start() {
   if (!std::exchange(watching_port_, true)) net::Spawn(io_.get_executor(), WatchPort());
@@ -124,7 +124,6 @@ net::awaitable<void> Instance::ReportListening() {
     if (answer.verdict == report::Reporter::Verdict::kAcknowledged &&
         response.ParseFromString(answer.output)) {
       slot_.Acknowledge(response.claim_token());
-      token_arrived_.cancel();
       co_return;
     }
     co_await Sleep(back_off);
@@ -137,9 +136,7 @@ net::awaitable<void> Instance::AwaitToken() {
   ++held_;
   const TimePoint until = std::chrono::steady_clock::now() + kHoldTime;
   while (slot_.state() == Slot::State::kListening && std::chrono::steady_clock::now() < until) {
-    net::error_code ignored;
-    if (token_arrived_.expiry() != until) token_arrived_.expires_at(until);
-    co_await token_arrived_.async_wait(net::Await(ignored));
+    co_await Sleep(kHoldPause);
   }
   --held_;
 }
@@ -221,11 +218,8 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
     co_return;
   }
   if (buffer_ == nullptr) buffer_ = std::make_unique<relay::ReadBuffer>();
-  net::error_code error;
-  client.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  const std::string taken = SidecarAnswer(102, "taken", "");
-  co_await boost::asio::async_write(client, boost::asio::buffer(taken), net::Await(error));
-  SessionParts parts = {io_, probe_, *buffer_, *termination_message_, totals_};
+  SessionParts parts = {
+      io_, probe_, *buffer_, *termination_message_, totals_, lingering_, [this] { OverIfDone(); }};
   const auto session =
       std::make_shared<Session>(parts, std::move(client), std::move(head), *settings);
   sessions_[session.get()] = session;
@@ -277,7 +271,7 @@ void Instance::Terminate() {
 
 void Instance::OverIfDone() {
   const bool ending = slot_.state() == Slot::State::kEnding || terminating_;
-  if (ending && sessions_.empty() && reporting_ == 0) Over();
+  if (ending && sessions_.empty() && reporting_ == 0 && lingering_ == 0) Over();
 }
 
 void Instance::Over() {

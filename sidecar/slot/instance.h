@@ -77,9 +77,9 @@ class Instance {
   std::unique_ptr<relay::ReadBuffer> buffer_;
   const TimePoint started_ = std::chrono::steady_clock::now();
   Endpoint server_address_;
-  boost::asio::steady_timer token_arrived_;
   int held_ = 0;  // callers in AwaitToken
   int reporting_ = 0;
+  int lingering_ = 0;  // connections whose last bytes are still going out
   bool watching_port_ = false;
   bool terminating_ = false;
   std::map<Session*, std::shared_ptr<Session>> sessions_;

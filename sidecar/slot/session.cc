@@ -2,6 +2,8 @@
 #include "sidecar/slot/session.h"
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,6 +45,12 @@ void SetEnd(int code, Reason reason, Party closed_by, v1::SessionRecord* record)
   record->set_status(code == 200 ? "success" : "failure");
   record->set_reason(std::string(ReasonName(reason)));
   record->set_closed_by(std::string(PartyName(closed_by)));
+}
+
+net::awaitable<void> Linger(SessionParts parts, Session::Socket client, std::string last_words) {
+  co_await net::SendAndClose(client, std::move(last_words));
+  --parts.lingering;
+  parts.on_lingered();
 }
 
 // Lets a coroutine wait for a callback.
@@ -91,6 +99,10 @@ void Session::WriteStep(std::string_view state) {
 
 net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   server_address_ = server;
+  net::error_code error;
+  client_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  const std::string taken = SidecarAnswer(102, "taken", "");
+  co_await boost::asio::async_write(client_, boost::asio::buffer(taken), net::Await(error));
   const auto time_left = std::min(settings_.handshake_timeout, settings_.execution_timeout);
   HandshakeResult result = co_await handshake_->Run(server, time_left, &parts_.probe);
   handshake_.reset();
@@ -120,8 +132,8 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
 }
 
 void Session::Dismiss(std::string last_words) {
-  net::Spawn(parts_.io.get_executor(),
-             net::SendAndCloseOwned(std::move(client_), std::move(last_words)));
+  ++parts_.lingering;
+  net::Spawn(parts_.io.get_executor(), Linger(parts_, std::move(client_), std::move(last_words)));
 }
 
 net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord* record) {
@@ -141,7 +153,11 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
     outcome = result;
     ended->Set();
   };
-  callbacks.on_gone = [] {};
+  ++parts_.lingering;
+  callbacks.on_gone = [parts = parts_] {
+    --parts.lingering;
+    parts.on_lingered();
+  };
   relay_ = std::make_shared<relay::Relay>(
       std::move(client_), std::move(server_), settings_,
       session::Clocks(start_, settings_.idle_timeout, settings_.execution_timeout),

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct SessionParts {
   relay::ReadBuffer& buffer;
   report::TerminationMessage& termination_message;
   report::Totals& totals;
+  int& lingering;                     ///< counts connections whose last bytes are going out
+  std::function<void()> on_lingered;  ///< one of them has ended
 };
 
 /// One claim of the slot, from the handshake to the record.

@@ -48,8 +48,8 @@ std::optional<Error> Validate(const Resource& resource, const Json& object, cons
 }
 
 bool IsMapOfTexts(const Json& map) {
-  return map.is_object() && std::all_of(map.begin(), map.end(),
-                                        [](const Json& value) { return value.is_string(); });
+  return map.is_object() &&
+         std::all_of(map.begin(), map.end(), [](const Json& value) { return value.is_string(); });
 }
 
 // What everything else here relies on: a stored object's metadata has the right types.

@@ -74,6 +74,7 @@ void PodRunner::Start() {
   StartRelay();
   if (memory_limit_ > 0) WatchMemory();
   Report();
+  CheckGone();
 }
 
 std::vector<std::string> PodRunner::Environment(const Container& container) const {
@@ -293,7 +294,8 @@ void KillByVariable(const std::string& pair) {
     int pid = 0;
     if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
     std::ifstream file(entry.path() / "environ");
-    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
     if (('\0' + text).find(wanted) != std::string::npos) kill(pid, SIGKILL);
   }
 }

@@ -84,8 +84,8 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   bool gone_ = false;
 };
 
-/// Kills every process that was started with `pair` (NAME=value) in its environment: also those that
-/// left their session and their parent behind.
+/// Kills every process that was started with `pair` (NAME=value) in its environment: also those
+/// that left their session and their parent behind.
 void KillByVariable(const std::string& pair);
 
 /// The resident bytes of a process and all its descendants.

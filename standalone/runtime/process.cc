@@ -71,13 +71,16 @@ struct Plan {
 
 std::shared_ptr<Process> Process::Start(boost::asio::io_context& io, const ProcessOptions& options,
                                         Callbacks callbacks, int* listener, std::string* error) {
-  int output[2];
-  int failure[2];
+  int output[2] = {-1, -1};
+  int failure[2] = {-1, -1};
   int filter[2] = {-1, -1};
   const bool is_private = options.binds == ProcessOptions::Binds::kPrivate;
   if (pipe2(output, O_CLOEXEC) != 0 || pipe2(failure, O_CLOEXEC) != 0 ||
       (is_private && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, filter) != 0)) {
     *error = std::string("no descriptors left: ") + std::strerror(errno);
+    for (const int each : {output[0], output[1], failure[0], failure[1]}) {
+      if (each >= 0) close(each);
+    }
     return nullptr;
   }
   const auto arguments = Pointers(options.command);
@@ -103,6 +106,14 @@ std::shared_ptr<Process> Process::Start(boost::asio::io_context& io, const Proce
     return nullptr;
   }
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (pidfd < 0) {
+    *error = std::string("no descriptors left: ") + std::strerror(errno);
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    if (is_private && *listener >= 0) close(*listener);
+    close(output[0]);
+    return nullptr;
+  }
   const std::shared_ptr<Process> process(
       new Process(io, pid, pidfd, output[0], std::move(callbacks)));
   process->AwaitExit();

@@ -44,7 +44,7 @@ bool Component::Start() {
        [this](const runtime::Exit& exit) {
          process_.reset();
          if (stopping_) return;
-        if (exit.code == kExitUnusable) return on_unusable_();
+         if (exit.code == kExitUnusable) return on_unusable_();
          std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
                       command_[0].c_str(), exit.code);
          if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/tls/certificate.h"
 #include "standalone/api/objects.h"
@@ -71,6 +72,8 @@ Json Kubeconfig(const std::string& server, const std::string& authority,
            {{{"name", "wsf"},
              {"context", {{"cluster", "wsf"}, {"user", "wsf"}, {"namespace", "default"}}}}}}};
 }
+
+bool IsLoopback(const std::string& host) { return absl::StartsWith(host, "127."); }
 
 std::string NameOf(const Json& function) {
   return function["metadata"].value("namespace", "default") + "/" +
@@ -207,16 +210,19 @@ class Supervisor {
     if (!options_.functions.empty()) {
       command.push_back("--default-function=" + NameOf(options_.functions.front()));
     }
-    if (options_.host == "127.0.0.1") command.push_back("--loopback-only");
+    if (IsLoopback(options_.host)) command.push_back("--loopback-only");
     for (const std::string& each : options_.allowed_origins) {
       command.push_back("--allow-origin=" + each);
     }
     command.insert(command.end(), options_.gateway_flags.begin(), options_.gateway_flags.end());
-    gateway_ = std::make_unique<Component>(io_, command, [this](const std::string& line) {
-      const Json log = Json::parse(line, nullptr, false);
-      if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
-      console_.OnLog(line);
-    }, [this] { ShutDown(kExitUsage); });
+    gateway_ = std::make_unique<Component>(
+        io_, command,
+        [this](const std::string& line) {
+          const Json log = Json::parse(line, nullptr, false);
+          if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
+          console_.OnLog(line);
+        },
+        [this] { ShutDown(kExitUsage); });
     if (!gateway_->Start()) ShutDown(kExitUsage);
   }
 
@@ -311,6 +317,10 @@ int Run(const Options& options) {
   if (!runtime::CanBind(options.host, static_cast<std::uint16_t>(port))) {
     return Fail(absl::StrCat("port ", port, " of ", options.host,
                              " is in use or not ours; choose another with -p"));
+  }
+  if (!IsLoopback(options.host)) {
+    std::fprintf(stderr, "wsf: warning: --host %s lets other machines run your command\n",
+                 options.host.c_str());
   }
   std::string data = options.data_folder;
   const bool temporary = data.empty();

@@ -27,7 +27,8 @@ from sidecar_rig import free_port  # noqa: E402
 
 KIB = 1024
 SHAPES = [("ping-pong", 16, 600), ("ping-pong", KIB, 600), ("ping-pong", 64 * KIB, 150),
-          ("pipelined", 16, 40_000), ("pipelined", KIB, 8_000), ("pipelined", 64 * KIB, 300)]
+          ("pipelined", 16, 6_400), ("pipelined", KIB, 6_400), ("pipelined", 64 * KIB, 640)]
+WINDOW = 32  # messages
 GATES = {"ping-pong": (1.08, 1.20), "pipelined": (1.20, 1.35)}
 
 
@@ -52,12 +53,10 @@ class Chain:
             move(self.server.sock, self.client.sock, back)
 
     def pipelined(self, size: int, count: int) -> None:
+        """WINDOW messages are on their way at a time, each sent by a call of its own."""
         frame = encode(Frame(BINARY, b"x" * size), masked=True)
-        batch = frame * max(1, 64 * KIB // len(frame))
-        sent = 0
-        while sent < count * len(frame):
-            move(self.client.sock, self.server.sock, batch)
-            sent += len(batch)
+        for _ in range(count // WINDOW):
+            move(self.client.sock, self.server.sock, frame, WINDOW)
 
     def run(self, shape: str, size: int, count: int) -> dict[str, float]:
         before = {name: cpu_seconds(pid) for name, pid in self.pids.items()}
@@ -65,17 +64,23 @@ class Chain:
         return {name: cpu_seconds(pid) - before[name] for name, pid in self.pids.items()}
 
 
-def move(source, sink, data: bytes) -> None:
-    """Sends all of `data` into one end and takes it out of the other."""
-    sent, received = 0, 0
-    while received < len(data):
-        writers = [source] if sent < len(data) else []
-        readable, writable, _ = select.select([sink], writers, [], 20)
+def move(source, sink, frame: bytes, times: int = 1) -> None:
+    """Sends `frame` so many times into one end, each by a call of its own, and takes all out of the
+    other end."""
+    left, part, missing = times, 0, times * len(frame)
+    while missing > 0:
+        readable, writable, _ = select.select([sink], [source] if left else [], [], 20)
         assert readable or writable, "the chain has stopped"
         if writable:
-            sent += source.send(data[sent:sent + 256 * KIB])
+            try:
+                while left:
+                    part += source.send(frame[part:])
+                    if part == len(frame):
+                        left, part = left - 1, 0
+            except BlockingIOError:
+                pass
         if readable:
-            received += len(sink.recv(1 << 20))
+            missing -= len(sink.recv(1 << 20))
 
 
 def pin(pid: int) -> None:

@@ -49,7 +49,8 @@ TEST(CheckExposure, U10_OnlyLoopbackNamesAndPagesReachADevFunction) {
   EXPECT_EQ(status(start + "127.0.0.1\r\n\r\n"), 0);
   EXPECT_EQ(status(start + "[::1]:80\r\n\r\n"), 0);
   EXPECT_EQ(status(start + "evil.example\r\n\r\n"), 421);
-  for (const char* odd : {"localhost:80@evil", "localhost:1,evil", "[::1]evil", "[::1", "127.1.evil"}) {
+  for (const char* odd :
+       {"localhost:80@evil", "localhost:1,evil", "[::1]evil", "[::1", "127.1.evil"}) {
     EXPECT_EQ(status(start + odd + "\r\n\r\n"), 421) << odd;
   }
   EXPECT_EQ(status(start + "localhost.evil.example\r\n\r\n"), 421);

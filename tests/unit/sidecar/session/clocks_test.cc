@@ -37,8 +37,16 @@ TEST(Clocks, P06_IdleZeroLeavesOnlyTheExecutionClock) {
 }
 
 TEST(Clocks, P07_IdleWinsWhenBothAreDue) {
-  const Clocks clocks(kStart, 60s, 60s);
+  Clocks clocks(kStart, 60s, 60s);
+  clocks.Established(kStart + 1s);  // the tie counts from the request's start (A9)
   EXPECT_EQ(clocks.Check(kStart + 60s), EndKind::kIdleTimeout);
+}
+
+TEST(Clocks, A9_TheIdleClockStartsAtThe101) {
+  Clocks clocks(kStart, 15s, 7200s);
+  clocks.Established(kStart + 10s);
+  EXPECT_EQ(clocks.NextDeadline(), kStart + 25s);
+  EXPECT_EQ(clocks.Check(kStart + 24s), std::nullopt);
 }
 
 }  // namespace
