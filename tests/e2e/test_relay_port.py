@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sidecar's relay port: claims, control requests, what the platform ends (contracts.md)."""
+import json
+import os
+import pathlib
+import signal
+
+import pytest
+
+from dev_rig import Dev, wait_for
+from peers import BINARY, CLOSE, CONTINUATION, TEXT, Peer, field, switching_protocols
+from puppets import COMMAND, PuppetMaster
+from sidecar_rig import SidecarRig
+
+
+def sidecar_says(client: Peer) -> tuple[str, str]:
+    head = client.receive_head()
+    return head.split()[1], field(head, "X-Wsf-Sidecar")
+
+
+def test_H25_S0_11_I1_a_second_claim_is_answered_busy(rig):
+    session = rig.connect()
+    assert sidecar_says(rig.claim(request_id="id-2")) == ("503", "busy")
+    session.client.send(TEXT, b"undisturbed")
+    session.server.expect(TEXT, b"undisturbed")
+    assert rig.control("state") == "live 1"
+
+
+def test_I2_a_claim_after_the_end_is_answered_closed(rig):
+    session = rig.connect()
+    session.client.send_close(1000)
+    session.server.expect_close(1000)
+    session.server.send_close(1000)
+    session.record()
+    assert sidecar_says(rig.claim(request_id="id-2")) == ("503", "closed")
+    assert rig.control("state") == "ending"
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "c0ffee" * 9 + "c0ffef"])
+def test_S9_S16_a_claim_without_the_token_is_denied(rig, token):
+    assert sidecar_says(rig.claim(token=token)) == ("403", "denied")
+    assert rig.control("state") == "free"
+
+
+def test_a_claim_before_the_server_listens_is_answered_starting(tmp_path, programs):
+    rig = SidecarRig(tmp_path, programs)
+    try:
+        assert sidecar_says(rig.claim()) == ("503", "starting")
+        rig.start_server()
+        rig.connect()
+    finally:
+        rig.close()
+
+
+@pytest.mark.parametrize("extra", [
+    "X-Wsf-Claim: again\r\n", "X-Wsf-Request-Id: again\r\n", "X-Wsf-Control: state\r\n",
+    "X-Wsf-Settings: !\r\n"], ids=["two-claims", "two-ids", "control-and-upgrade", "bad-settings"])
+def test_an_ambiguous_claim_is_refused(rig, extra):
+    assert sidecar_says(rig.claim(extra))[0] == "400"
+    assert rig.control("state") == "free"
+
+
+def test_close_shuts_a_free_slot_and_the_sidecar_exits(rig):
+    assert rig.control("close", token="wrong").split()[1] == "403"
+    assert rig.control("close").split()[1] == "204"
+    assert rig.sidecar.wait(timeout=20) == 0
+
+
+def test_close_is_refused_while_a_session_is_live(rig):
+    session = rig.connect()
+    assert rig.control("close") == "live 1"
+    session.client.send(TEXT, b"undisturbed")
+    session.server.expect(TEXT, b"undisturbed")
+
+
+@pytest.mark.parametrize("reason,client_code,code,name", [
+    pytest.param("GatewayShutdown", 1012, 500, "GatewayShutdown", id="P20"),
+    pytest.param("FunctionStopped", 1001, 499, "RequestCanceled", id="P15"),
+    pytest.param("RevisionRetired", 1001, 499, "RevisionRetired", id="P23")])
+def test_the_platform_ends_a_session(rig, reason, client_code, code, name):
+    session = rig.connect()
+    assert rig.control("end", extra=f"X-Wsf-Reason: {reason}\r\n").split()[1] == "204"
+    assert session.client.receive().code == client_code
+    frame = session.server.receive()
+    assert (frame.code, frame.masked) == (1001, True)
+    record = session.record()
+    assert (record["statusCode"], record["reason"], record["closedBy"]) == (code, name, "platform")
+
+
+def test_P16_SIGTERM_ends_a_live_session_and_then_the_sidecar(rig):
+    session = rig.connect()
+    rig.sidecar.send_signal(signal.SIGTERM)
+    assert session.client.receive().code == 1001
+    assert session.server.receive().code == 1001
+    assert session.record()["statusCode"] == 499
+    session.client.end()
+    session.server.end()
+    assert rig.sidecar.wait(timeout=20) == 0
+
+
+def test_P01_S0_19_the_idle_timeout(rig):
+    session = rig.connect(settings={"idleTimeoutSeconds": 1})
+    for peer in (session.client, session.server):
+        frame = peer.receive()
+        assert (frame.opcode, frame.code, frame.reason) == (CLOSE, 1001, "455 idle timeout")
+    record = session.record()
+    assert (record["statusCode"], record["reason"], record["closeCode"]) == (
+        455, "IdleTimeout", 1001)
+
+
+def test_P05_P06_S0_20_S3_10_the_execution_timeout(rig):
+    session = rig.connect(settings={"idleTimeoutSeconds": 0, "executionTimeoutSeconds": 1})
+    frame = session.server.receive()
+    assert (frame.code, frame.reason) == (1001, "433 execution timeout")
+    session.client.expect_end()
+    record = session.record()
+    assert (record["statusCode"], record["reason"], record["closeCode"]) == (
+        433, "TimeLimitReached", 1006)
+
+
+def test_H22_the_server_never_answers(rig):
+    client = rig.claim("X-Wsf-Settings: GAE=\r\n")  # handshakeTimeoutSeconds 1
+    assert sidecar_says(client) == ("102", "taken")
+    server = rig.master.receive()
+    server.receive_head()
+    assert client.receive_head().startswith("HTTP/1.1 504 ")
+    server.expect_end()
+    record = rig.record()
+    assert (record["statusCode"], record["reason"]) == (433, "HandshakeTimeout")
+
+
+@pytest.mark.parametrize("fragments", [[1001], [500, 501]], ids=["one-frame", "fragments"])
+def test_P09_S1_03_a_message_from_the_client_over_the_limit(rig, fragments):
+    session = rig.connect(settings={"maxMessageBytes": 1000})
+    for i, size in enumerate(fragments):
+        session.client.send(BINARY if i == 0 else CONTINUATION, b"x" * size,
+                            fin=i == len(fragments) - 1)
+    session.client.expect_close(1009, "message exceeds 1000 bytes")
+    if len(fragments) > 1:
+        assert len(session.server.receive().payload) == 500
+    session.server.expect_close(1001, "406 request too large")
+    assert session.record()["statusCode"] == 406
+
+
+def test_P10_P11_S1_04_a_message_from_the_server_over_the_limit(rig):
+    session = rig.connect(settings={"maxMessageBytes": 1000})
+    session.server.send(BINARY, b"x" * 1000)
+    session.client.expect(BINARY, b"x" * 1000)
+    session.server.send(BINARY, b"x" * 1001)
+    session.client.expect_close(1001, "407 response too large")
+    session.server.expect_close(1009, "message exceeds 1000 bytes")
+    assert session.record()["statusCode"] == 407
+
+
+def test_I8_a_client_that_does_not_read_stops_the_server(rig):
+    """What the server can send is bounded by the buffers on the way, then its socket blocks."""
+    session = rig.connect(settings={"maxMessageBytes": 0})
+    session.server.sock.settimeout(1)
+    sent = 0
+    with pytest.raises(TimeoutError):
+        while sent < 1 << 30:
+            session.server.send(BINARY, b"x" * 65536)
+            sent += 65536
+    text = pathlib.Path(f"/proc/{rig.sidecar.pid}/status").read_text()
+    resident = next(int(line.split()[1]) for line in text.splitlines() if "VmRSS" in line)
+    assert resident < 4096, f"{resident} KiB"
+
+
+def test_the_termination_message_is_kept_at_every_step(rig):
+    client = rig.claim()
+    assert sidecar_says(client) == ("102", "taken")
+    server = rig.master.receive()
+    head = server.receive_head()
+    assert json.loads(rig.message.read_text())["state"] == "claimed"
+    server.send_raw(switching_protocols(head))
+    client.receive_head()
+    rig.wait_for(lambda: json.loads(rig.message.read_text())["state"] == "live")
+    assert "established" in json.loads(rig.message.read_text())
+    client.send_close(1000)
+    server.expect_close(1000)
+    server.send_close(1000)
+    assert rig.record()["requestId"] == "id-1"
+    rig.wait_for(lambda: rig.reports.read_text() == "listening\nended\n")
+
+
+def only_sidecar(dev: Dev) -> int:
+    found = [pid for pid in dev.processes()
+             if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "wsf-sidecar"]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_H26_P18_a_sidecar_lost_before_the_101_is_tried_once_more(tmp_path, programs):
+    master = PuppetMaster(tmp_path / "puppet.sock")
+    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
+    try:
+        client = dev.request()
+        head = master.receive().receive_head()
+        os.kill(only_sidecar(dev), signal.SIGKILL)
+        server = master.receive()
+        again = server.receive_head()
+        assert field(again, "X-Wsf-Request-Id") == field(head, "X-Wsf-Request-Id")
+        server.send_raw(switching_protocols(again))
+        assert client.receive_head().startswith("HTTP/1.1 101 ")
+        lost = wait_for(dev.records, "the record of the lost one")[0]
+        assert (lost["statusCode"], lost["reason"]) == (500, "InternalError")
+    finally:
+        dev.close()
+        master.close()
+
+
+def test_P18_a_sidecar_killed_in_a_session(tmp_path, programs):
+    master = PuppetMaster(tmp_path / "puppet.sock")
+    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
+    try:
+        client = dev.request()
+        server = master.receive()
+        server.send_raw(switching_protocols(server.receive_head()))
+        client.receive_head()
+        client.send(TEXT, b"x")
+        server.expect(TEXT, b"x")
+        os.kill(only_sidecar(dev), signal.SIGKILL)
+        client.expect_end()
+        server.expect_end()
+        record = wait_for(dev.records, "the record")[0]
+        assert (record["statusCode"], record["closeCode"]) == (500, 1006)
+        assert len(dev.records()) == 1
+    finally:
+        dev.close()
+        master.close()
+
+
+def test_P21_a_killed_gateway(tmp_path, programs):
+    master = PuppetMaster(tmp_path / "puppet.sock")
+    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
+    try:
+        client = dev.request()
+        server = master.receive()
+        server.send_raw(switching_protocols(server.receive_head()))
+        client.receive_head()
+        os.kill(dev.ready["gatewayPid"], signal.SIGKILL)
+        client.expect_end()
+        server.expect_end()
+        record = wait_for(dev.records, "the record")[0]
+        assert (record["statusCode"], record["reason"]) == (456, "ClientConnectionLost")
+    finally:
+        dev.close()
+        master.close()
