@@ -213,7 +213,9 @@ int RunConnect(const ConnectFlags& flags) {
   asio::io_context io;
   tcp::resolver resolver(io);
   beast::error_code error;
-  const auto addresses = resolver.resolve(url->host, url->port, error);
+  // RFC 6761: localhost is this machine, whatever a resolver says or does not say.
+  const std::string host = url->host == "localhost" ? "127.0.0.1" : url->host;
+  const auto addresses = resolver.resolve(host, url->port, error);
   if (error) return Fail("cannot find " + url->host + ": " + error.message(), kExitFailed);
   tcp::socket socket(io);
   asio::connect(socket, addresses, error);

@@ -12,7 +12,6 @@
 #include "common/record/record.h"
 #include "operator/control/sidecar_client.h"
 #include "operator/ledger/record_reader.h"
-#include "operator/status/status.h"
 
 namespace wsf::control {
 namespace {
@@ -23,7 +22,6 @@ using observe::Level;
 constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 // The relay still runs then and the server gets its TERM at once (contracts.md, ledger).
 constexpr int kEndedGraceSeconds = 2;
-constexpr auto kStatusInterval = std::chrono::seconds(1);
 constexpr auto kRefineTime = std::chrono::seconds(5);
 constexpr auto kDeleteAgain = std::chrono::seconds(2);
 constexpr auto kAskAgain = std::chrono::seconds(5);
@@ -39,11 +37,6 @@ std::string PodPath(const instances::Pod& pod) {
   return absl::StrCat("/api/v1/namespaces/", pod.ns, "/pods/", pod.name);
 }
 
-std::string FunctionPath(const spec::Function& function) {
-  return absl::StrCat(kFunctionsPath, "/namespaces/", function.ns, "/websocketfunctions/",
-                      function.name);
-}
-
 std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/" + name.name(); }
 
 }  // namespace
@@ -56,6 +49,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
       options_(std::move(options)),
       fleet_(options_.surplus),
       reviewer_(client),
+      statuses_(client, options_.public_url),
       functions_(io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
                  {[this](const Json& object) { OnFunctionObject(object); },
                   [this](const std::string& uid) { OnFunctionGone(uid); },
@@ -84,11 +78,7 @@ void Operator::Start() {
 
 void Operator::OnFunctionObject(const Json& object) {
   spec::Function function = spec::ParseFunction(object);
-  FunctionState& state = states_[function.key()];
-  state.status = object.value("status", Json::object());
-  if (!std::exchange(state.counters_read, true)) {
-    state.sessions = ledger::Counters::FromJson(state.status.value("sessions", Json::object()));
-  }
+  statuses_.OnFunction(function.key(), object.value("status", Json::object()));
   gateways_.ToAll(RouteMessage(function, fleet_.Revision(function)));
   fleet_.OnFunction(std::move(function));
   Schedule();
@@ -96,7 +86,7 @@ void Operator::OnFunctionObject(const Json& object) {
 
 void Operator::OnFunctionGone(const std::string& uid) {
   if (const auto key = fleet_.OnFunctionGone(uid)) {
-    states_.erase(*key);
+    statuses_.Forget(*key);
     gateways_.ToAll(RouteGoneMessage(*key));
   }
   Schedule();
@@ -197,8 +187,7 @@ void Operator::Record(const instances::Pod& pod, v1::SessionRecord record) {
   ledger::Complete(pod, pod.function_key(), &record);
   ledger::Refine(pod, &record);
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
-  const auto state = states_.find(pod.function_key());
-  if (state != states_.end()) state->second.sessions.Add(record);
+  statuses_.Add(pod.function_key(), record);
   fleet_.OnSessionEnded(pod.uid, record.request_id());
   gateways_.ToAll(AckMessage(pod.uid, record.request_id()));
 }
@@ -423,77 +412,19 @@ void Operator::Do(const fleet::TellFailure& action) {
                 {"error", action.refusal.message}});
   const auto function = fleet_.functions().find(action.function_key);
   if (function == fleet_.functions().end()) return;
-  WriteEvent(
+  statuses_.WriteEvent(
       function->second, "InstanceFailed",
       absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ", action.refusal.message));
 }
 
-// ---- Status and events ----
+// ---- Status ----
 
 void Operator::WriteStatuses() {
-  for (const auto& [key, function] : fleet_.functions()) WriteStatus(function);
+  if (pods_listed_) statuses_.Write(fleet_);
   status_timer_.expires_after(std::chrono::milliseconds(200));
   status_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) WriteStatuses();
   });
-}
-
-void Operator::WriteStatus(const spec::Function& function) {
-  FunctionState& state = states_[function.key()];
-  const TimePoint now = Now();
-  if (!pods_listed_ || state.writing || now < state.last_write + kStatusInterval) return;
-  const std::string url = absl::StrCat(options_.public_url, "/", function.key());
-  const status::Facts facts = {function,
-                               url,
-                               fleet_.Revision(function),
-                               fleet_.Count(function.key()),
-                               state.sessions,
-                               fleet_.LastFailure(function.key(), now)};
-  const Json fresh = status::MakeStatus(facts, state.status, Rfc3339Seconds(UnixMicros()));
-  if (fresh == state.status) return;
-  state.writing = true;
-  state.last_write = now;
-  // Replaced whole: a merge would keep what is not named any more.
-  const Json patch =
-      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", function.uid}},
-                   {{"op", "add"}, {"path", "/status"}, {"value", fresh}}});
-  client_->Apply(FunctionPath(function) + "/status", kube::Patch::kJson, patch,
-                 [this, key = function.key(), fresh](const kube::Response& response) {
-                   const auto found = states_.find(key);
-                   if (found == states_.end()) return;
-                   found->second.writing = false;
-                   if (response.ok()) found->second.status = fresh;
-                 });
-}
-
-void Operator::WriteEvent(const spec::Function& function, const std::string& reason,
-                          const std::string& message) {
-  // One Event per reason and text, counted up (K08).
-  const std::string name =
-      absl::StrCat(function.name, ".", tls::Sha256(function.uid + reason + message).substr(0, 16));
-  const std::string now = Rfc3339Seconds(UnixMicros());
-  const std::string path = absl::StrCat("/api/v1/namespaces/", function.ns, "/events");
-  auto& [first, count] = events_[name];
-  if (++count == 1) first = now;
-  const Json event = {{"apiVersion", "v1"},
-                      {"kind", "Event"},
-                      {"metadata", {{"name", name}, {"namespace", function.ns}}},
-                      {"involvedObject",
-                       {{"apiVersion", "wsf.dev/v1alpha1"},
-                        {"kind", "WebSocketFunction"},
-                        {"name", function.name},
-                        {"namespace", function.ns},
-                        {"uid", function.uid}}},
-                      {"reason", reason},
-                      {"message", message},
-                      {"type", "Warning"},
-                      {"source", {{"component", "wsf-operator"}}},
-                      {"firstTimestamp", first},
-                      {"lastTimestamp", now},
-                      {"count", count}};
-  if (count == 1) return client_->Create(path, event, [](const kube::Response&) {});
-  const Json patch = {{"count", count}, {"lastTimestamp", now}};
-  client_->Apply(path + "/" + name, kube::Patch::kMerge, patch, [](const kube::Response&) {});
 }
 
 }  // namespace wsf::control

@@ -10,11 +10,11 @@
 #include "operator/control/gateways.h"
 #include "operator/control/keys.h"
 #include "operator/control/reviewer.h"
+#include "operator/control/status_writer.h"
 #include "operator/fleet/fleet.h"
 #include "operator/instances/pod.h"
 #include "operator/kube/client.h"
 #include "operator/kube/informer.h"
-#include "operator/ledger/counters.h"
 #include "operator/service/fleet_service.h"
 #include "operator/service/instance_service.h"
 
@@ -45,14 +45,6 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void OnDetach(std::shared_ptr<service::GatewayLink> link) override;
 
  private:
-  struct FunctionState {
-    kube::Json status;  // as the API has it
-    ledger::Counters sessions;
-    bool counters_read = false;
-    bool writing = false;
-    TimePoint last_write;
-  };
-
   struct Held {
     Held(instances::Pod pod, std::vector<v1::SessionRecord> records, boost::asio::io_context& io)
         : pod(std::move(pod)), records(std::move(records)), timer(io) {}
@@ -89,9 +81,6 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void Do(const fleet::TellFailure& action);
   void DeletePod(const instances::Pod& pod, int grace_seconds);
   void WriteStatuses();
-  void WriteStatus(const spec::Function& function);
-  void WriteEvent(const spec::Function& function, const std::string& reason,
-                  const std::string& message);
   v1::ToGateway Free(const fleet::Instance& instance, const std::string& home) const;
 
   boost::asio::io_context& io_;
@@ -101,6 +90,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   fleet::Fleet fleet_;
   Gateways gateways_;
   Reviewer reviewer_;
+  StatusWriter statuses_;
   kube::Informer functions_;
   kube::Informer pods_;
   boost::asio::steady_timer plan_timer_;
@@ -109,12 +99,10 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   bool pods_listed_ = false;
   bool pods_started_ = false;
   std::vector<std::pair<Gateways::Link, v1::FromGateway>> early_;  // until pods are listed
-  std::map<std::string, FunctionState> states_;                    // by function key
   std::map<std::string, std::set<std::string>> recorded_;          // pod uid -> request ids
   std::map<std::string, Held> held_;                               // by pod uid
   std::set<std::string> asking_;                                   // pod uids whose state is asked
   std::set<std::string> deleting_;                                 // pod uids
-  std::map<std::string, std::pair<std::string, int>> events_;      // key -> last event, its count
 };
 
 }  // namespace wsf::control

@@ -39,6 +39,10 @@ struct Instance {
   bool NeverFree() const { return free_since == TimePoint() && !served; }
 };
 
+/// How long a revision whose starts have failed `failures` times in a row is left alone: 1, 2, 4
+/// ... 60 s.
+Duration BackOff(int failures);
+
 /// A held handshake: one unit of demand.
 struct Waiter {
   std::string request_id;

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from dev_rig import Dev, wait_for
+from dev_rig import Dev, need_kubectl, wait_for
 from peers import TEXT
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -101,6 +101,7 @@ def test_U16_a_data_folder_in_use(echo, wsf_program):
 
 
 def test_S4_a_body_of_the_wrong_type_is_refused_and_nothing_ends(echo, tmp_path):
+    need_kubectl()
     for text in ("5", '"x"', "[]", '{"metadata": 5}', '{"metadata": {"name": 5}}',
                  '{"metadata": {"name": "a", "labels": {"a": 5}}}',
                  '{"metadata": {"name": "a", "ownerReferences": 5}}',

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 import websockets
 
-from dev_rig import Dev, wait_for
+from dev_rig import Dev, need_kubectl, wait_for
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PYTHON = "/usr/bin/python3"
@@ -174,6 +174,7 @@ def alive(pid: int) -> bool:
 def test_S0_11_S0_12_S0_16_S2_01_twenty_clients_get_twenty_processes(run):
     dev = run([], "-f", str(ROOT / "examples" / "echo-python" / "function.yaml"),
               cwd=ROOT / "examples" / "echo-python")
+    need_kubectl()
     watch = subprocess.Popen(
         ["kubectl", "--kubeconfig", dev.ready["kubeconfig"], "get", "wsf", "-w"],
         stdout=open(dev.folder / "watch", "wb"))

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fleet::Plan: what is to be done, from what is known now. What becomes known is in fleet.cc.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "operator/fleet/failure.h"
+#include "operator/fleet/fleet.h"
+
+namespace wsf::fleet {
+namespace {
+
+using std::chrono::seconds;
+
+http::Refusal AtMaxInstances() {  // H04
+  return {429, 432, "ResourceLimitReached",
+          "all instances of this function are in use (maxInstances)", 5};
+}
+
+}  // namespace
+
+std::vector<Action> Fleet::Plan(TimePoint now) {
+  std::vector<Action> actions;
+  CheckStarting(now, &actions);
+  for (auto& [uid, instance] : instances_) {
+    const bool free = instance.phase == Phase::kFree && !instance.closing;
+    if (free == instance.told_free) continue;
+    instance.told_free = free;
+    if (free) {
+      actions.push_back(TellFree{uid, HomeFor(instance.pod.function_key())});
+    } else {
+      actions.push_back(TellWithdraw{uid});
+    }
+  }
+  for (const auto& [key, function] : functions_) {
+    if (!function.errors.empty() || function.spec.suspend) {
+      PlanStop(function, &actions);
+    } else {
+      PlanFunction(function, now, &actions);
+    }
+  }
+  return actions;
+}
+
+void Fleet::CheckStarting(TimePoint now, std::vector<Action>* actions) {
+  for (auto& [uid, instance] : instances_) {
+    const std::string key = instance.pod.function_key();
+    const auto function = functions_.find(key);
+    const bool never_free =
+        instance.phase == Phase::kStarting || (instance.pod.ended() && instance.NeverFree());
+    if (!never_free || function == functions_.end() || instance.pod.deleting) continue;
+    const bool over = now >= instance.seen + seconds(function->second.spec.init_timeout_seconds);
+    const auto refusal =
+        StartFailure(instance.pod, function->second, over ? InitTime::kOver : InitTime::kLeft);
+    if (!refusal) continue;
+    instance.phase = Phase::kEnding;
+    instance.pod.deleting = true;
+    actions->push_back(DeleteInstance{uid});
+    Fail(key, *refusal, now, actions);
+  }
+}
+
+void Fleet::Fail(const std::string& key, http::Refusal refusal, TimePoint now,
+                 std::vector<Action>* actions) {
+  Starts& starts = starts_[key];
+  ++starts.failures;
+  starts.back_off_until = now + BackOff(starts.failures);
+  starts.last_failure = std::move(refusal);
+  starts.last_failure.retry_after_seconds = 1;
+  actions->push_back(TellFailure{key, starts.last_failure});
+  // It refuses the oldest waiter of that function; the others may be served by what starts next.
+  const std::vector<Waiter> waiting = Waiting(key);
+  if (waiting.empty()) return;
+  const Waiter& oldest = waiting.front();
+  actions->push_back(TellRefuse{oldest.gateway, oldest.request_id, *LastFailure(key, now)});
+  waiters_.erase(oldest.request_id);
+}
+
+std::vector<Waiter> Fleet::Waiting(const std::string& function_key) const {
+  std::vector<Waiter> waiting;
+  for (const auto& [id, waiter] : waiters_) {
+    if (waiter.function_key == function_key) waiting.push_back(waiter);
+  }
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [](const Waiter& a, const Waiter& b) { return a.since < b.since; });
+  return waiting;
+}
+
+void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
+                          std::vector<Action>* actions) {
+  const std::string key = function.key();
+  const Starts& starts = starts_[key];
+  const Counts counts = Count(key);
+  // What a new waiter finds: nothing free or on its way, and the last start failed just now.
+  const bool failing = starts.failures > 0 && now < starts.back_off_until &&
+                       counts.starting + counts.free == 0 && starts.creating.empty();
+  int over = 0;
+  if (function.spec.max_instances) {
+    const auto places =
+        static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
+    over = counts.live + counts.waiting - places;
+  }
+  if (over <= 0 && !failing) return;
+  // The newest are refused: who came first is served first.
+  std::vector<Waiter> waiting = Waiting(key);
+  const std::size_t refused =
+      failing ? waiting.size() : std::min(waiting.size(), static_cast<std::size_t>(over));
+  for (std::size_t i = 0; i < refused; ++i) {
+    const Waiter& waiter = waiting[waiting.size() - 1 - i];
+    const bool is_over = static_cast<int>(i) < over;
+    actions->push_back(TellRefuse{waiter.gateway, waiter.request_id,
+                                  is_over ? AtMaxInstances() : *LastFailure(key, now)});
+    waiters_.erase(waiter.request_id);
+  }
+}
+
+void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
+                         std::vector<Action>* actions) {
+  const std::string key = function.key();
+  Starts& starts = starts_[key];
+  RefuseWaiting(function, now, actions);
+  const Counts counts = Count(key);
+  const std::string revision = Revision(function);
+  int current_free = 0;
+  for (const auto& [uid, instance] : instances_) {
+    const bool stale = instance.pod.function_key() == key && instance.pod.revision != revision;
+    if (stale && instance.phase == Phase::kStarting && !instance.pod.deleting) {
+      actions->push_back(DeleteInstance{uid});
+    }
+    current_free += !stale && instance.pod.function_key() == key &&
+                            (instance.phase == Phase::kFree || instance.phase == Phase::kStarting)
+                        ? 1
+                        : 0;
+  }
+  const auto limit = static_cast<int>(function.spec.max_instances.value_or(1 << 20));
+  const int wanted_free = std::min(counts.waiting + static_cast<int>(function.spec.warm_instances),
+                                   limit - counts.live);
+  const int creating = static_cast<int>(starts.creating.size());
+  const int room = limit - counts.live - counts.starting - counts.free - creating;
+  const int missing = std::min(wanted_free - current_free - creating, room);
+  if (now >= starts.back_off_until) {
+    // While starts fail, one at a time shows whether the next one would work.
+    const int at_once = starts.failures > 0 ? 1 - counts.starting - creating : missing;
+    for (int i = 0; i < std::min(missing, at_once); ++i) {
+      const std::string name = NextName(function);
+      starts.creating.insert(name);
+      actions->push_back(CreateInstance{key, name, revision});
+    }
+  }
+  CloseSurplus(key, counts.free - wanted_free, now, actions);
+}
+
+void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
+                         std::vector<Action>* actions) {
+  Starts& starts = starts_[key];
+  if (surplus <= 0) {
+    starts.surplus_since.reset();
+    return;
+  }
+  if (!starts.surplus_since) starts.surplus_since = now;
+  if (now < *starts.surplus_since + surplus_) return;
+  const std::string revision = Revision(functions_.at(key));
+  std::vector<Instance*> free;
+  for (auto& [uid, instance] : instances_) {
+    const bool ours = instance.pod.function_key() == key && instance.phase == Phase::kFree;
+    if (ours && !instance.closing) free.push_back(&instance);
+  }
+  // Old revisions first, then the newest instance.
+  std::sort(free.begin(), free.end(), [&](const Instance* a, const Instance* b) {
+    const bool a_old = a->pod.revision != revision;
+    const bool b_old = b->pod.revision != revision;
+    return a_old != b_old ? a_old : a->free_since > b->free_since;
+  });
+  free.resize(std::min(free.size(), static_cast<std::size_t>(surplus)));
+  for (Instance* instance : free) {
+    instance->closing = true;
+    actions->push_back(CloseInstance{instance->pod.uid});
+  }
+}
+
+void Fleet::PlanStop(const spec::Function& function, std::vector<Action>* actions) {
+  for (auto& [uid, instance] : instances_) {
+    if (instance.pod.function_key() != function.key() || instance.pod.deleting) continue;
+    if (instance.phase == Phase::kStarting) actions->push_back(DeleteInstance{uid});
+    if (instance.phase == Phase::kFree && !instance.closing) {
+      instance.closing = true;
+      actions->push_back(CloseInstance{uid});
+    }
+    if (instance.phase == Phase::kLive && function.spec.suspend && !instance.closing) {
+      instance.closing = true;
+      actions->push_back(EndSessions{uid});
+    }
+  }
+}
+
+std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
+  std::optional<TimePoint> next;
+  const auto consider = [&](TimePoint at) {
+    if (at > now) next = next ? std::min(*next, at) : at;
+  };
+  for (const auto& [uid, instance] : instances_) {
+    const auto function = functions_.find(instance.pod.function_key());
+    if (instance.phase == Phase::kStarting && function != functions_.end()) {
+      consider(instance.seen + seconds(function->second.spec.init_timeout_seconds));
+    }
+  }
+  for (const auto& [key, starts] : starts_) {
+    if (starts.surplus_since) consider(*starts.surplus_since + surplus_);
+    if (starts.failures > 0) consider(starts.back_off_until);
+  }
+  return next;
+}
+
+std::string Fleet::NextName(const spec::Function& function) {
+  return absl::StrCat(Revision(function), "-", starts_[function.key()].next_ordinal++);
+}
+
+std::string Fleet::HomeFor(const std::string& function_key) const {
+  const std::vector<Waiter> waiting = Waiting(function_key);
+  return waiting.empty() ? "" : waiting.front().gateway;
+}
+
+}  // namespace wsf::fleet
