@@ -4,13 +4,16 @@ import json
 import os
 import pathlib
 import signal
+import socket
+import subprocess
 
 import pytest
 
 from dev_rig import Dev, wait_for
-from peers import BINARY, CLOSE, CONTINUATION, TEXT, Peer, field, switching_protocols
+from peers import (BINARY, CLOSE, CONTINUATION, TEXT, Peer, field, switching_protocols,
+                   upgrade_request)
 from puppets import COMMAND, PuppetMaster
-from sidecar_rig import SidecarRig
+from sidecar_rig import SidecarRig, free_port
 
 
 def sidecar_says(client: Peer) -> tuple[str, str]:
@@ -244,5 +247,43 @@ def test_P21_a_killed_gateway(tmp_path, programs):
         record = wait_for(dev.records, "the record")[0]
         assert (record["statusCode"], record["reason"]) == (456, "ClientConnectionLost")
     finally:
+        dev.close()
+        master.close()
+
+
+def test_H25_a_race_between_two_gateways_is_invisible(tmp_path, programs):
+    """Both know the same two free instances; the operator, stopped, withdraws none. The second
+    gateway finds the older one busy and takes the other."""
+    master = PuppetMaster(tmp_path / "puppet.sock")
+    dev = Dev(tmp_path / "dev", programs, COMMAND, ["--set", "warmInstances=2"],
+              {"PUPPET": str(master.path)})
+    port = free_port()
+    command = pathlib.Path(f"/proc/{dev.ready['gatewayPid']}/cmdline").read_text().split("\0")[:-1]
+    flags = [f for f in command[1:] if not f.startswith(("--listen", "--admin-listen"))]
+    log = tmp_path / "second"
+    second = subprocess.Popen(
+        [command[0], *flags, f"--listen=127.0.0.1:{port}", "--admin-listen=127.0.0.1:0"],
+        stdout=open(log, "wb"))
+    operator = dev.ready["operatorPid"]
+    try:
+        wait_for(lambda: '"ready"' in log.read_text(), "the second gateway is in sync")
+        free = ["get", "wsf", "dev", "-o", "jsonpath={.status.free}"]
+        wait_for(lambda: dev.kubectl(*free) == "2", "two free instances")
+        os.kill(operator, signal.SIGSTOP)
+        servers = []
+        for client in (dev.request(), Peer(socket.create_connection(("127.0.0.1", port)), True)):
+            if servers:
+                client.send_raw(upgrade_request())
+            server = master.receive()
+            server.send_raw(switching_protocols(server.receive_head()))
+            assert client.receive_head().startswith("HTTP/1.1 101 ")
+            client.send(TEXT, b"mine")
+            server.expect(TEXT, b"mine")
+            servers.append((client, server))
+        assert servers[0][1].pid != servers[1][1].pid
+    finally:
+        os.kill(operator, signal.SIGCONT)
+        second.kill()
+        second.wait()
         dev.close()
         master.close()
