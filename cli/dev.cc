@@ -180,6 +180,9 @@ int RunDev(DevFlags* flags) {
   if (!function.ok()) return Fail(std::string(function.status().message()));
   flags->options.functions = {*function};
   flags->options.programs_folder = ProgramsFolder();
+  if (flags->command.size() == 1 && fs::is_directory(flags->command[0])) {
+    flags->options.source_folder = fs::canonical(flags->command[0]).string();
+  }
   if (flags->runtime == "none") flags->options.nodes = supervisor::Options::Nodes::kNone;
   return supervisor::RunGuarded([flags] { return supervisor::Run(flags->options); });
 }

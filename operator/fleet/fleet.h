@@ -164,6 +164,8 @@ class Fleet {
   void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
             std::vector<Action>* actions);
   void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  void CloseStale(const std::string& key, const std::string& revision,
+                  std::vector<Action>* actions);
   void CloseSurplus(const std::string& key, int surplus, TimePoint now,
                     std::vector<Action>* actions);
   void MakeFree(Instance* instance, TimePoint now);

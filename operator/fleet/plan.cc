@@ -150,6 +150,19 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
     }
   }
   CloseSurplus(key, counts.free - wanted_free, now, actions);
+  if (current_free >= wanted_free) CloseStale(key, revision, actions);
+}
+
+// Surge-first: what is free of an old revision goes once the new one can serve, at once, so that
+// no new connection gets old code (S3-05).
+void Fleet::CloseStale(const std::string& key, const std::string& revision,
+                       std::vector<Action>* actions) {
+  for (auto& [uid, instance] : instances_) {
+    const bool stale = instance.pod.function_key() == key && instance.pod.revision != revision;
+    if (!stale || instance.phase != Phase::kFree || instance.closing) continue;
+    instance.closing = true;
+    actions->push_back(CloseInstance{uid});
+  }
 }
 
 void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,

@@ -26,6 +26,7 @@
 #include "standalone/runtime/runtime.h"
 #include "standalone/supervisor/component.h"
 #include "standalone/supervisor/console.h"
+#include "standalone/supervisor/source_watch.h"
 
 namespace wsf::supervisor {
 namespace {
@@ -39,6 +40,7 @@ constexpr int kGatewayPort = 9444;
 constexpr int kAdminPort = 8081;
 constexpr int kCertificateDays = 365;
 constexpr char kSystemNamespace[] = "wsf-system";
+constexpr auto kSourceInterval = std::chrono::milliseconds(500);
 // How long pods get at the end before the guardian kills what is left.
 constexpr auto kShutdownTime = std::chrono::seconds(4);
 
@@ -114,6 +116,7 @@ class Supervisor {
     if (const int status = StartApi(); status != 0) return status;
     if (const int status = CreateObjects(); status != 0) return status;
     if (options_.nodes == Options::Nodes::kProcesses) runtime_.Start();
+    WatchSource();
     AwaitGatewayCertificate();
     if (!StartOperator()) return kExitUsage;
     boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
@@ -251,6 +254,26 @@ class Supervisor {
     std::fflush(stdout);
   }
 
+  // New connections get what was written last; live sessions stay on theirs (U10, S3-05).
+  void WatchSource() {
+    if (options_.source_folder.empty()) return;
+    const std::string now = Fingerprint(options_.source_folder);
+    if (std::exchange(source_, now) != now) {
+      const Json& function = options_.functions.front();
+      const Json spec = function.value("spec", Json::object());
+      Json env = spec.value("env", Json::array());
+      env.push_back({{"name", "WSF_SOURCE"}, {"value", now}});
+      objects_.Patch(*api::FindResource("/apis/wsf.dev/v1alpha1", "websocketfunctions"),
+                     function["metadata"].value("namespace", "default"),
+                     function["metadata"].value("name", ""), api::Objects::Part::kObject,
+                     "application/merge-patch+json", {{"spec", {{"env", env}}}});
+    }
+    source_timer_.expires_after(kSourceInterval);
+    source_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) WatchSource();
+    });
+  }
+
   void ShutDown(int status) {
     if (std::exchange(stopping_, true)) return;
     status_ = status;
@@ -292,6 +315,8 @@ class Supervisor {
   std::unique_ptr<Component> gateway_;
   boost::asio::steady_timer shutdown_timer_{io_};
   boost::asio::steady_timer idle_timer_{io_};
+  boost::asio::steady_timer source_timer_{io_};
+  std::string source_;
   std::string kubeconfig_;
   int status_ = 0;
   bool ready_ = false;

@@ -12,7 +12,9 @@ struct Options {
   int port = 8080;  ///< 0 = any free one
   std::vector<std::string> allowed_origins;
   std::vector<nlohmann::json> functions;  ///< WebSocketFunction objects; the first is served at /
-  std::string data_folder;                ///< "" = a temporary one, removed at the end
+  std::string
+      source_folder;        ///< a change of its files makes a new revision of the first; "" = none
+  std::string data_folder;  ///< "" = a temporary one, removed at the end
   std::string records_path;
   std::string ready_path;
   std::string programs_folder;  ///< where wsf-operator, wsf-gateway and wsf-sidecar are

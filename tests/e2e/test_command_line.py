@@ -181,6 +181,30 @@ def test_U10_a_folder_with_scf_bootstrap(tmp_path, programs, wsf_program):
         dev.close()
 
 
+def test_U10_S3_05_a_changed_file_reaches_new_connections(tmp_path, programs):
+    source = tmp_path / "source"
+    source.mkdir()
+    text = (ECHO / "server.py").read_text()
+    (source / "server.py").write_text(text)
+    (source / "function.yaml").write_text((ECHO / "function.yaml").read_text())
+    dev = Dev(tmp_path / "dev", programs, [], [str(source)])
+    try:
+        old = dev.request()
+        assert " 101 " in old.receive_head()
+        assert old.receive().payload.startswith(b"hello from process")
+        before = dev.kubectl("get", "wsf", "echo", "-o", "jsonpath={.status.revision}")
+        (source / "server.py").write_text(text.replace("hello from process", "new code in process"))
+        wait_for(lambda: dev.kubectl("get", "wsf", "echo", "-o", "jsonpath={.status.revision}")
+                 != before, "a new revision")
+        new = dev.request()
+        assert " 101 " in new.receive_head()
+        assert new.receive().payload.startswith(b"new code in process")
+        old.send(TEXT, b"undisturbed")
+        old.expect(TEXT, b"undisturbed")
+    finally:
+        dev.close()
+
+
 def test_U10_U16_the_kubeconfig_is_its_owners_alone(echo):
     assert stat.S_IMODE(os.stat(echo.ready["kubeconfig"]).st_mode) == 0o600
 

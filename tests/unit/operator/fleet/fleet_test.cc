@@ -121,6 +121,19 @@ TEST_F(FleetTest, ASurplusSlotThatTurnsOutTakenIsAskedForItsState) {
   EXPECT_EQ(fleet_.Unknown(), std::vector<std::string>{uid});
 }
 
+TEST_F(FleetTest, S3_05_AFreeInstanceOfAnOldRevisionIsClosedAtOnce) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnLeft("1");
+  fleet_.Plan(now_);
+  fleet_.OnFunction(MakeFunction(R"({"command": ["new"]})"));
+  const auto closes = Only<CloseInstance>(fleet_.Plan(now_));
+  ASSERT_EQ(closes.size(), 1u);
+  EXPECT_EQ(closes[0].uid, uid);
+  EXPECT_TRUE(Only<CloseInstance>(fleet_.Plan(now_)).empty()) << "asked for once";
+}
+
 TEST_F(FleetTest, H04_WhoComesOverMaxInstancesIsRefusedNewestFirst) {
   fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1})"));
   Wait("1");
