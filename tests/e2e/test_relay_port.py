@@ -198,7 +198,8 @@ def test_H26_P18_a_sidecar_lost_before_the_101_is_tried_once_more(tmp_path, prog
     dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
     try:
         client = dev.request()
-        head = master.receive().receive_head()
+        first = master.receive()
+        head = first.receive_head()
         os.kill(only_sidecar(dev), signal.SIGKILL)
         server = master.receive()
         again = server.receive_head()
@@ -207,6 +208,25 @@ def test_H26_P18_a_sidecar_lost_before_the_101_is_tried_once_more(tmp_path, prog
         assert client.receive_head().startswith("HTTP/1.1 101 ")
         lost = wait_for(dev.records, "the record of the lost one")[0]
         assert (lost["statusCode"], lost["reason"]) == (500, "InternalError")
+    finally:
+        dev.close()
+        master.close()
+
+
+def test_H26_a_second_loss_is_told(tmp_path, programs):
+    master = PuppetMaster(tmp_path / "puppet.sock")
+    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
+    try:
+        client = dev.request()
+        servers = []  # held, so that none hangs up
+        for _ in range(2):
+            servers.append(master.receive())
+            servers[-1].receive_head()
+            os.kill(only_sidecar(dev), signal.SIGKILL)
+            wait_for(lambda n=len(servers): len(dev.records()) == n, "the record of the lost one")
+        text = client.receive_all().decode()
+        assert text.startswith("HTTP/1.1 502 ")
+        assert json.loads(text.split("\r\n\r\n")[1])["statusCode"] == 500
     finally:
         dev.close()
         master.close()
