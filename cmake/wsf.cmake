@@ -14,9 +14,10 @@ add_library(wsf_absl INTERFACE)
 target_link_libraries(wsf_absl INTERFACE ${ABSL_STATIC_LIBRARIES})
 
 add_library(wsf_options INTERFACE)
-# g++ 12: <utility> is missing in asio/awaitable.hpp, and coroutine frames draw a false warning.
+# g++ 12: <utility> is missing in asio/awaitable.hpp; coroutine frames, and maps in aggregates, draw
+# false warnings.
 target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -Wno-mismatched-new-delete
-                                             -include utility -ffunction-sections
+                                             -Wno-maybe-uninitialized -include utility -ffunction-sections
                                              -fdata-sections)
 target_link_options(wsf_options INTERFACE -Wl,--gc-sections)
 target_include_directories(wsf_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/proto)

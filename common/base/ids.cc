@@ -11,15 +11,19 @@
 namespace wsf {
 namespace {
 
-std::string FormatUuid(std::string bytes, char version) {
+std::string WithVersion(std::string bytes, char version) {
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | version);
   bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
+  return bytes;
+}
+
+}  // namespace
+
+std::string FormatUuid(std::string_view bytes) {
   const std::string hex = Hex(bytes);
   return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
                       hex.substr(16, 4), "-", hex.substr(20));
 }
-
-}  // namespace
 
 std::string RandomBytes(std::size_t size) {
   std::string bytes(size, '\0');
@@ -35,10 +39,10 @@ std::string NewRequestId(std::int64_t unix_micros) {
   std::string bytes = RandomBytes(16);
   std::int64_t millis = unix_micros / 1000;
   for (int i = 5; i >= 0; --i, millis >>= 8) bytes[i] = static_cast<char>(millis & 0xff);
-  return FormatUuid(std::move(bytes), 0x70);
+  return FormatUuid(WithVersion(std::move(bytes), 0x70));
 }
 
-std::string NewUuid() { return FormatUuid(RandomBytes(16), 0x40); }
+std::string NewUuid() { return FormatUuid(WithVersion(RandomBytes(16), 0x40)); }
 
 std::string Hex(std::string_view bytes) {
   return absl::BytesToHexString(absl::string_view(bytes.data(), bytes.size()));

@@ -17,6 +17,9 @@ std::string NewRequestId(std::int64_t unix_micros);
 /// A UUIDv4 (RFC 9562 5.4).
 std::string NewUuid();
 
+/// The 36 characters of a UUID. REQUIRES: `bytes` are 16.
+std::string FormatUuid(std::string_view bytes);
+
 /// Lower-case hexadecimal.
 std::string Hex(std::string_view bytes);
 

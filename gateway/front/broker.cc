@@ -43,9 +43,8 @@ void Broker::OnOpen() {
   v1::FromGateway message;
   message.mutable_hello()->set_gateway(options_.gateway_id);
   send_(message);
-  for (const auto& [request_id, pod_uid] : live_) {
-    message.mutable_taken()->set_pod_uid(pod_uid);
-    message.mutable_taken()->set_request_id(request_id);
+  for (const auto& [request_id, taken] : live_) {
+    *message.mutable_taken() = taken;
     send_(message);
   }
   for (const auto& [request_id, ticket] : tickets_) SendWaiting(*ticket);
@@ -115,9 +114,11 @@ void Broker::RefuseUnrouted() {
 
 // ---- The handshakes' side ----
 
-Duration Broker::MaxWait(const std::string&) const {
+Duration Broker::MaxWait(const std::string& function_key) const {
   if (options_.max_wait) return *options_.max_wait;
-  return kInitTime + kWaitBeyondInit;
+  const v1::Route* route = routes_.Find(function_key);
+  const auto init = route == nullptr ? kInitTime : seconds(route->init_timeout_seconds());
+  return init + kWaitBeyondInit;
 }
 
 net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string revision) {
@@ -207,11 +208,15 @@ void Broker::DispatchFunction(const std::string& function_key) {
   }
 }
 
-void Broker::Taken(const std::string& pod_uid, const std::string& request_id) {
-  live_[request_id] = pod_uid;
+void Broker::Taken(const std::string& pod_uid, const std::string& request_id,
+                   const std::string& client) {
   v1::FromGateway message;
-  message.mutable_taken()->set_pod_uid(pod_uid);
-  message.mutable_taken()->set_request_id(request_id);
+  v1::Taken* taken = message.mutable_taken();
+  taken->set_pod_uid(pod_uid);
+  taken->set_request_id(request_id);
+  taken->set_client(client);
+  taken->set_since(UnixMicros());
+  live_[request_id] = *taken;
   send_(message);
 }
 
@@ -226,7 +231,7 @@ void Broker::NotTaken(const std::string& pod_uid, const std::string& request_id,
 }
 
 void Broker::SessionEnded(const std::string& pod_uid, const std::string& request_id,
-                          v1::SessionEnded::LostSide lost_side) {
+                          v1::SessionEnded::LostSide lost_side, std::int64_t established) {
   live_.erase(request_id);
   v1::FromGateway message;
   v1::SessionEnded* ended = message.mutable_ended();
@@ -234,6 +239,7 @@ void Broker::SessionEnded(const std::string& pod_uid, const std::string& request
   ended->set_request_id(request_id);
   ended->set_ended(UnixMicros());
   ended->set_lost_side(lost_side);
+  ended->set_established(established);
   if (unacknowledged_.size() < kMaxUnacknowledged) unacknowledged_[request_id] = *ended;
   send_(message);
 }

@@ -69,10 +69,12 @@ class Broker {
   /// The instance that a ticket got but did not use goes to the next (H14).
   void GiveBack(const v1::Free& instance);
 
-  void Taken(const std::string& pod_uid, const std::string& request_id);
+  /// `client` is its address.
+  void Taken(const std::string& pod_uid, const std::string& request_id, const std::string& client);
   void NotTaken(const std::string& pod_uid, const std::string& request_id, v1::NotTaken::Why why);
+  /// `established`: when the 101 was passed on (Unix microseconds), 0 = it was not.
   void SessionEnded(const std::string& pod_uid, const std::string& request_id,
-                    v1::SessionEnded::LostSide lost_side);
+                    v1::SessionEnded::LostSide lost_side, std::int64_t established);
 
  private:
   void Dispatch();
@@ -93,7 +95,7 @@ class Broker {
   bool attached_ = false;
   TimePoint lost_since_;
   bool in_sync_ = false;
-  std::map<std::string, std::string> live_;                 // request id -> pod uid
+  std::map<std::string, v1::Taken> live_;                   // by request id
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
   std::map<std::string, Ticket*> tickets_;                  // held, by request id
 };

@@ -189,6 +189,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
 
   std::string bytes;
   bool taken = false;
+  int status = 0;
   std::array<char, 4096> part;
   while (true) {
     const auto size = http::HeadSize(bytes);
@@ -207,7 +208,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     if (says == "taken") {
       dial_timer.cancel();
       taken = true;
-      broker.Taken(uid, request_id_);
+      broker.Taken(uid, request_id_, client.ip);
       bytes.erase(0, *size);
       continue;
     }
@@ -222,10 +223,11 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
       bytes.erase(0, *size);
       continue;
     }
+    status = answer->status;
     break;
   }
   client_.cancel(error);
-  StartTunnel(std::move(sidecar_), instance, bytes);
+  StartTunnel(std::move(sidecar_), instance, bytes, status);
   co_return Tried::kOver;
 }
 
@@ -236,11 +238,14 @@ Handshake::Tried Handshake::LostSidecar(const v1::Free& instance, bool taken) {
   }
   parts_.broker.SessionEnded(
       instance.pod_uid(), request_id_,
-      client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT : v1::SessionEnded::LOST_SIDE_TO_SERVER);
+      client_left_ ? v1::SessionEnded::LOST_SIDE_TO_CLIENT : v1::SessionEnded::LOST_SIDE_TO_SERVER,
+      0);
   return Tried::kLostAfterTaken;
 }
 
-void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early) {
+void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early,
+                            int status) {
+  const std::int64_t established = status == 101 ? UnixMicros() : 0;
   Broker& broker = parts_.broker;
   observe::Log(observe::Level::kInfo, "connected",
                {{"request_id", request_id_},
@@ -249,11 +254,13 @@ void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std:
                 {"instance", instance.address()}});
   const auto tunnel = std::make_shared<tunnel::Tunnel>(
       std::move(client_), std::move(sidecar), &parts_.buffer,
-      [&broker, uid = instance.pod_uid(), id = request_id_](tunnel::Tunnel::Lost lost) {
+      [&broker, uid = instance.pod_uid(), id = request_id_,
+       established](tunnel::Tunnel::Lost lost) {
         broker.SessionEnded(uid, id,
                             lost == tunnel::Tunnel::Lost::kToClient
                                 ? v1::SessionEnded::LOST_SIDE_TO_CLIENT
-                                : v1::SessionEnded::LOST_SIDE_TO_SERVER);
+                                : v1::SessionEnded::LOST_SIDE_TO_SERVER,
+                            established);
       });
   tunnel->Start(early);
 }

@@ -50,7 +50,7 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   Tried LostSidecar(const v1::Free& instance, bool taken);
   net::awaitable<void> Refuse(http::Refusal refusal);
   void WatchClient();
-  void StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early);
+  void StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early, int status);
 
   Parts parts_;
   Socket client_;

@@ -88,6 +88,7 @@ v1::ToGateway RouteMessage(const spec::Function& function, const std::string& re
   }
   *route->mutable_settings() = spec::SettingsOf(function);
   route->set_revision(revision);
+  route->set_init_timeout_seconds(function.spec.init_timeout_seconds);
   route->set_memory_mb(spec::MemoryLimitBytes(function.spec) >> 20);
   return message;
 }

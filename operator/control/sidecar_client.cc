@@ -27,6 +27,7 @@ std::string Text(const ControlRequest& request) {
   head.fields.Add("X-Wsf-Control", request.command);
   head.fields.Add("X-Wsf-Claim", request.claim_token);
   if (!request.reason.empty()) head.fields.Add("X-Wsf-Reason", request.reason);
+  if (!request.request_id.empty()) head.fields.Add("X-Wsf-Request-Id", request.request_id);
   return http::Write(head);
 }
 

@@ -12,7 +12,8 @@ struct ControlRequest {
   std::string address;  ///< ip:port
   std::string claim_token;
   std::string command;
-  std::string reason;  ///< only for `end`
+  std::string reason;      ///< only for `end`
+  std::string request_id;  ///< only for `end`: this session alone; "" = all
 };
 
 /// What came back; `http_status` 0: no answer within 1 s.

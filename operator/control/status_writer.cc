@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/control/status_writer.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "common/observe/log.h"
 #include "common/tls/certificate.h"
 #include "operator/status/status.h"
 
@@ -13,8 +16,6 @@ using kube::Json;
 constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 constexpr auto kStatusInterval = std::chrono::seconds(1);
 
-TimePoint Now() { return std::chrono::steady_clock::now(); }
-
 std::string FunctionPath(const spec::Function& function) {
   return absl::StrCat(kFunctionsPath, "/namespaces/", function.ns, "/websocketfunctions/",
                       function.name);
@@ -22,48 +23,70 @@ std::string FunctionPath(const spec::Function& function) {
 
 }  // namespace
 
-void StatusWriter::OnFunction(const std::string& key, Json status) {
+void StatusWriter::OnFunction(const std::string& key, const std::string& version, Json status) {
   State& state = states_[key];
+  state.version = version;
   state.status = std::move(status);
-  if (std::exchange(state.counters_read, true)) return;
-  state.sessions = ledger::Counters::FromJson(state.status.value("sessions", Json::object()));
 }
 
-void StatusWriter::Add(const std::string& key, const v1::SessionRecord& record) {
-  const auto state = states_.find(key);
-  if (state != states_.end()) state->second.sessions.Add(record);
+std::optional<TimePoint> StatusWriter::Write(const fleet::Fleet& fleet, TimePoint now) {
+  std::optional<TimePoint> next;
+  for (const auto& [key, function] : fleet.functions()) {
+    const auto due = WriteOne(fleet, function, now);
+    if (due) next = next ? std::min(*next, *due) : *due;
+  }
+  return next;
 }
 
-void StatusWriter::Write(const fleet::Fleet& fleet) {
-  for (const auto& [key, function] : fleet.functions()) WriteOne(fleet, function);
-}
-
-void StatusWriter::WriteOne(const fleet::Fleet& fleet, const spec::Function& function) {
-  State& state = states_[function.key()];
-  const TimePoint now = Now();
-  if (state.writing || now < state.last_write + kStatusInterval) return;
-  const std::string url = absl::StrCat(public_url_, "/", function.key());
+std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
+                                                const spec::Function& function, TimePoint now) {
+  const auto found = states_.find(function.key());
+  const auto book = ledger_->BookToWrite(function.uid, now);
+  if (found == states_.end() || !book || found->second.busy) return std::nullopt;
+  State& state = found->second;
   const status::Facts facts = {function,
-                               url,
+                               absl::StrCat(public_url_, "/", function.key()),
                                fleet.Revision(function),
                                fleet.Count(function.key()),
-                               state.sessions,
+                               *book,
                                fleet.LastFailure(function.key(), now)};
   const Json fresh = status::MakeStatus(facts, state.status, Rfc3339Seconds(UnixMicros()));
-  if (fresh == state.status) return;
-  state.writing = true;
+  if (fresh == state.status) return std::nullopt;
+  if (now < state.last_write + kStatusInterval) return state.last_write + kStatusInterval;
+  state.busy = true;
   state.last_write = now;
-  // Replaced whole: a merge would keep what is not named any more.
-  const Json patch =
-      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", function.uid}},
-                   {{"op", "add"}, {"path", "/status"}, {"value", fresh}}});
-  client_->Apply(FunctionPath(function) + "/status", kube::Patch::kJson, patch,
-                 [this, key = function.key(), fresh](const kube::Response& response) {
-                   const auto found = states_.find(key);
-                   if (found == states_.end()) return;
-                   found->second.writing = false;
-                   if (response.ok()) found->second.status = fresh;
+  ledger_->OnWriting(function.uid, *book);
+  // Replaced whole, since a merge would keep what is not named any more; and only on the version
+  // that the book was read with.
+  const Json patch = Json::array(
+      {{{"op", "replace"}, {"path", "/metadata/uid"}, {"value", function.uid}},
+       {{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", state.version}},
+       {{"op", "add"}, {"path", "/status"}, {"value", fresh}}});
+  const std::string path = FunctionPath(function);
+  client_->Apply(path + "/status", kube::Patch::kJson, patch,
+                 [this, key = function.key(), path](const kube::Response& response) {
+                   OnWritten(key, path, response);
                  });
+  return std::nullopt;
+}
+
+// After a conflict, or when no answer came, only the API knows what stands there now.
+void StatusWriter::OnWritten(const std::string& key, const std::string& path,
+                             const kube::Response& response) {
+  if (response.ok()) {
+    const auto found = states_.find(key);
+    if (found != states_.end()) found->second.busy = false;
+    return on_object_(response.body);
+  }
+  if (response.status != 409) {
+    observe::Log(observe::Level::kWarning, "status not written",
+                 {{"function", key}, {"error", response.Message()}});
+  }
+  client_->Get(path, [this, key](const kube::Response& read) {
+    const auto found = states_.find(key);
+    if (found != states_.end()) found->second.busy = false;
+    if (read.ok()) on_object_(read.body);
+  });
 }
 
 void StatusWriter::WriteEvent(const spec::Function& function, const std::string& reason,

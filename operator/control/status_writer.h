@@ -1,50 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/base/time.h"
 #include "operator/fleet/fleet.h"
 #include "operator/kube/client.h"
-#include "operator/ledger/counters.h"
+#include "operator/ledger/ledger.h"
 
 namespace wsf::control {
 
 /// Writes what a person sees of a function: its status, at most once a second and only when it
-/// changed (K07), and Events, counted up where they repeat (K08).
+/// changed (K07), and Events, counted up where they repeat (K08). The ledger's book goes with the
+/// status, in one write that holds only for the version last read.
 ///
 /// Threading: confined to the operator's thread.
 class StatusWriter {
  public:
-  /// `public_url` is the start of status.url.
-  StatusWriter(kube::Client* client, std::string public_url)
-      : client_(client), public_url_(std::move(public_url)) {}
+  /// `on_object` gets every newer version of a function that a write or a conflict brings.
+  StatusWriter(kube::Client* client, std::string public_url, ledger::Ledger* ledger,
+               std::function<void(const kube::Json& object)> on_object)
+      : client_(client),
+        public_url_(std::move(public_url)),
+        ledger_(ledger),
+        on_object_(std::move(on_object)) {}
 
-  /// The status as the API has it; the counters go on from the first one seen.
-  void OnFunction(const std::string& key, kube::Json status);
+  /// A function's newest version.
+  void OnFunction(const std::string& key, const std::string& version, kube::Json status);
   void Forget(const std::string& key) { states_.erase(key); }
-  void Add(const std::string& key, const v1::SessionRecord& record);
 
-  /// Writes every status that has changed and is due.
-  void Write(const fleet::Fleet& fleet);
+  /// Writes every status that has changed and is due; returns when the next one is.
+  std::optional<TimePoint> Write(const fleet::Fleet& fleet, TimePoint now);
   void WriteEvent(const spec::Function& function, const std::string& reason,
                   const std::string& message);
 
  private:
   struct State {
+    std::string version;
     kube::Json status;  // as the API has it
-    ledger::Counters sessions;
-    bool counters_read = false;
-    bool writing = false;
+    bool busy = false;  // a write or a reading is on its way
     TimePoint last_write;
   };
 
-  void WriteOne(const fleet::Fleet& fleet, const spec::Function& function);
+  std::optional<TimePoint> WriteOne(const fleet::Fleet& fleet, const spec::Function& function,
+                                    TimePoint now);
+  void OnWritten(const std::string& key, const std::string& path, const kube::Response& response);
 
   kube::Client* const client_;
   const std::string public_url_;
+  ledger::Ledger* const ledger_;
+  const std::function<void(const kube::Json&)> on_object_;
   std::map<std::string, State> states_;                        // by function key
   std::map<std::string, std::pair<std::string, int>> events_;  // name -> first time, count
 };

@@ -34,9 +34,16 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
     return Make(502, 445, Reason::kContainerInitError,
                 absl::StrCat("the function's command cannot be started: ", server.message));
   }
-  if (server.terminated || server.restarts > 0) {  // H11
-    return Make(502, 405, Reason::kContainerStateExited,
-                absl::StrCat("the function's server exited with status ", server.exit_code,
+  if (server.terminated || server.restarts > 0) {
+    const std::string reason = server.terminated ? server.reason : server.last_reason;
+    const int exit_code = server.terminated ? server.exit_code : server.last_exit_code;
+    if (reason == "OOMKilled") {  // H21
+      return Make(502, 434, Reason::kMemoryLimitReached,
+                  absl::StrCat("the function's server was killed for its memory before it listened",
+                               "; raise spec.resources.limits.memory"));
+    }
+    return Make(502, 405, Reason::kContainerStateExited,  // H11
+                absl::StrCat("the function's server exited with status ", exit_code,
                              " before it listened on port ", function.spec.port));
   }
   if (pod.ended()) {  // H13 at once: the relay's port was taken, or nothing could be started
@@ -50,6 +57,15 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
                 absl::StrCat("the function's server did not listen on port ", function.spec.port,
                              " within ", function.spec.init_timeout_seconds,
                              " s; listen on 0.0.0.0, or set spec.port"));
+  }
+  if (pod.unschedulable) {  // H07
+    return Make(503, 449, Reason::kInsufficientResources,
+                "the cluster has no room for the instance: it could not be scheduled");
+  }
+  if (pod.sandboxed) {  // H09: a sandbox without a container waits for an image
+    return Make(504, 447, Reason::kPullImageTimeOut,
+                absl::StrCat("the function's image was still being pulled after ",
+                             function.spec.init_timeout_seconds, " s"));
   }
   return Make(
       504, 450, Reason::kInitContainerTimeout,  // H13

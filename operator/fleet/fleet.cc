@@ -34,6 +34,8 @@ void Fleet::OnFunction(spec::Function function) {
   const std::string key = function.key();
   const auto found = functions_.find(key);
   const bool same_pods = found != functions_.end() && Revision(found->second) == Revision(function);
+  const bool recreated = found != functions_.end() && found->second.uid != function.uid;
+  if (recreated) starts_.erase(key);
   if (!same_pods) starts_[key].failures = 0;  // a new revision is tried at once
   if (!same_pods) starts_[key].back_off_until = TimePoint();
   functions_[key] = std::move(function);
@@ -64,9 +66,29 @@ void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
   if (is_new) {
     instance.seen = now;
     instance.address = absl::StrCat(pod.ip, ":", instances::kRelayPort);
-    if (!pods_listed_ && pod.relay.running) instance.phase = Phase::kUnknown;
+    instance.inherited = !pods_listed_;
+    if (instance.inherited && pod.relay.running) instance.phase = Phase::kUnknown;
   }
   if (pod.deleting || pod.ended()) instance.phase = Phase::kEnding;
+  if (instance.phase == Phase::kFree && pod.server.terminated) OnServerEnded(&instance, now);
+}
+
+void Fleet::OnServerEnded(Instance* instance, TimePoint now) {
+  instance->phase = Phase::kStarting;
+  instance->seen = now;  // its init time begins anew
+  instance->asked = Instance::Asked::kNo;
+  // One that listened for a moment only would be started for ever without a pause.
+  if (now < instance->free_since + kProven) instance->free_since = TimePoint();
+}
+
+const spec::Function* Fleet::FunctionOf(const Instance& instance) const {
+  const auto found = functions_.find(instance.pod.function_key());
+  const bool ours = found != functions_.end() && IsOf(instance, found->second);
+  return ours ? &found->second : nullptr;
+}
+
+bool Fleet::MayClose(const Instance& instance, TimePoint now) const {
+  return !instance.closing && (!instance.inherited || now >= started_ + kNoClosing);
 }
 
 void Fleet::OnPodGone(const std::string& uid) { instances_.erase(uid); }
@@ -75,9 +97,6 @@ void Fleet::MakeFree(Instance* instance, TimePoint now) {
   if (instance->phase == Phase::kFree) return;
   instance->phase = Phase::kFree;
   instance->free_since = now;
-  Starts& starts = starts_[instance->pod.function_key()];
-  starts.failures = 0;
-  starts.back_off_until = TimePoint();
 }
 
 void Fleet::OnListening(const std::string& uid, const std::string& address, TimePoint now) {
@@ -94,12 +113,14 @@ void Fleet::OnState(const std::string& uid, const std::string& state, const std:
   const auto found = instances_.find(uid);
   if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
   Instance& instance = found->second;
+  if (!state.empty()) instance.lost_since = TimePoint();
   if (state == "free") {
     instance.address = address;
     instance.told_free = false;
     MakeFree(&instance, now);
-  } else if (state == "starting") {
+  } else if (state == "starting" || (state.empty() && instance.phase == Phase::kStarting)) {
     instance.phase = Phase::kStarting;
+    if (instance.asked == Instance::Asked::kAsking) instance.asked = Instance::Asked::kStarting;
   } else if (state == "ending") {
     instance.phase = Phase::kEnding;
   } else if (!state.empty()) {
@@ -112,28 +133,48 @@ void Fleet::OnWaiting(const Waiter& waiter) { waiters_[waiter.request_id] = wait
 
 void Fleet::OnLeft(const std::string& request_id) { waiters_.erase(request_id); }
 
-void Fleet::OnTaken(const std::string& uid, const std::string& request_id) {
+void Fleet::OnTaken(const std::string& uid, const std::string& request_id,
+                    const LiveSession& session) {
   waiters_.erase(request_id);
   const auto found = instances_.find(uid);
   if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
   found->second.phase = Phase::kLive;
   found->second.served = true;
-  found->second.request_ids.insert(request_id);
+  found->second.sessions[request_id] = session;
+  // It serves: the revision is sound.
+  Starts& starts = starts_[found->second.pod.function_key()];
+  starts.failures = 0;
+  starts.back_off_until = TimePoint();
 }
 
-void Fleet::OnNotTaken(const std::string& uid, TimePoint now) {
+void Fleet::OnNotTaken(const std::string& uid, const std::string& request_id, TimePoint now) {
   const auto found = instances_.find(uid);
-  if (found == instances_.end() || found->second.phase != Phase::kFree) return;
-  found->second.phase = Phase::kUnknown;  // its sidecar is asked, and tells the truth
-  found->second.seen = now;
+  if (found == instances_.end()) return;
+  Instance& instance = found->second;
+  const bool undone = instance.sessions.erase(request_id) > 0 && instance.sessions.empty() &&
+                      instance.phase == Phase::kLive;
+  if (instance.phase != Phase::kFree && !undone) return;
+  instance.phase = Phase::kUnknown;  // its sidecar is asked, and tells the truth
+  instance.seen = now;
 }
 
 void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id) {
   const auto found = instances_.find(uid);
   if (found == instances_.end()) return;
   found->second.served = true;
-  found->second.request_ids.erase(request_id);
-  if (found->second.request_ids.empty()) found->second.phase = Phase::kEnding;
+  found->second.sessions.erase(request_id);
+  if (found->second.sessions.empty()) found->second.phase = Phase::kEnding;
+}
+
+void Fleet::OnInstanceLost(const std::string& uid, TimePoint now) {
+  const auto found = instances_.find(uid);
+  if (found == instances_.end() || found->second.lost_since != TimePoint()) return;
+  found->second.lost_since = now;
+}
+
+void Fleet::OnEndFailed(const std::string& uid) {
+  const auto found = instances_.find(uid);
+  if (found != instances_.end()) found->second.closing = false;
 }
 
 void Fleet::OnCloseAnswered(const std::string& uid, bool closed, TimePoint now) {
@@ -143,7 +184,7 @@ void Fleet::OnCloseAnswered(const std::string& uid, bool closed, TimePoint now) 
   if (closed) {
     found->second.phase = Phase::kEnding;
   } else {
-    OnNotTaken(uid, now);
+    OnNotTaken(uid, "", now);
   }
 }
 
@@ -169,8 +210,9 @@ void Fleet::OnGatewayLost(const std::string& gateway) {
 
 Counts Fleet::Count(const std::string& function_key) const {
   Counts counts;
+  const auto function = functions_.find(function_key);
   for (const auto& [uid, instance] : instances_) {
-    if (instance.pod.function_key() != function_key) continue;
+    if (function == functions_.end() || !IsOf(instance, function->second)) continue;
     switch (instance.phase) {
       case Phase::kStarting: ++counts.starting; break;
       case Phase::kFree: ++counts.free; break;
@@ -178,7 +220,7 @@ Counts Fleet::Count(const std::string& function_key) const {
       case Phase::kLive: ++counts.live; break;
       case Phase::kEnding: ++counts.ending; break;
     }
-    counts.live_sessions += static_cast<int>(instance.request_ids.size());
+    counts.live_sessions += static_cast<int>(instance.sessions.size());
   }
   for (const auto& [id, waiter] : waiters_) {
     counts.waiting += waiter.function_key == function_key ? 1 : 0;
@@ -199,7 +241,8 @@ std::optional<http::Refusal> Fleet::LastFailure(const std::string& function_key,
 std::vector<std::string> Fleet::Unknown() const {
   std::vector<std::string> uids;
   for (const auto& [uid, instance] : instances_) {
-    if (instance.phase == Phase::kUnknown) uids.push_back(uid);
+    const bool lost = instance.lost_since != TimePoint() && !instance.pod.deleting;
+    if (instance.phase == Phase::kUnknown || lost) uids.push_back(uid);
   }
   return uids;
 }

@@ -25,6 +25,12 @@ enum class Phase {
   kEnding,
 };
 
+/// A session that a gateway has told of.
+struct LiveSession {
+  std::string client;      ///< address of the peer, as the gateway saw it
+  std::int64_t since = 0;  ///< Unix time in microseconds
+};
+
 struct Instance {
   instances::Pod pod;
   Phase phase = Phase::kStarting;
@@ -33,11 +39,21 @@ struct Instance {
   TimePoint seen;       ///< when the operator first saw it
   bool served = false;  ///< it has carried a session: its end is no failed start
   bool told_free = false;
-  bool closing = false;               ///< its sidecar was asked to close the slot
-  std::set<std::string> request_ids;  ///< sessions that a gateway said it has taken
+  bool closing = false;    ///< its sidecar was asked to close the slot
+  bool inherited = false;  ///< found running by a new operator
+  /// Whether the sidecar agrees that its server never listened: asked before H12.
+  enum class Asked { kNo, kAsking, kStarting } asked = Asked::kNo;
+  TimePoint lost_since;  ///< a gateway lost it in a session, and it has not answered since
+  std::map<std::string, LiveSession> sessions;  ///< that a gateway said it has taken, by request id
 
   bool NeverFree() const { return free_since == TimePoint() && !served; }
 };
+
+/// Free for so long, a server counts as one that starts well.
+inline constexpr auto kProven = std::chrono::seconds(10);
+
+/// What a new operator found is not closed before the gateways have had time to tell of it.
+inline constexpr auto kNoClosing = std::chrono::seconds(15);
 
 /// How long a revision whose starts have failed `failures` times in a row is left alone: 1, 2, 4
 /// ... 60 s.
@@ -70,6 +86,9 @@ struct CreateInstance {
 struct DeleteInstance {
   std::string uid;
 };
+struct AskState {  ///< of its sidecar, before it is given up
+  std::string uid;
+};
 struct CloseInstance {
   std::string uid;
 };
@@ -92,8 +111,8 @@ struct TellFailure {  ///< an Event: why an instance did not start
   std::string function_key;
   http::Refusal refusal;
 };
-using Action = std::variant<CreateInstance, DeleteInstance, CloseInstance, EndSessions, TellFree,
-                            TellWithdraw, TellRefuse, TellFailure>;
+using Action = std::variant<CreateInstance, DeleteInstance, AskState, CloseInstance, EndSessions,
+                            TellFree, TellWithdraw, TellRefuse, TellFailure>;
 
 /// The fleet as a pure state machine: told of what happens, it says what to do. Level-based: what
 /// Plan() returns depends on what is known now, not on the order in which it was learnt.
@@ -114,17 +133,25 @@ class Fleet {
   std::optional<std::string> OnFunctionGone(const std::string& uid);
   void OnPod(const instances::Pod& pod, TimePoint now);
   void OnPodGone(const std::string& uid);
-  /// From here on, unknown running pods are ones that we have made.
-  void OnPodsListed() { pods_listed_ = true; }
+  /// From here on, unknown running pods are ones that we have made. Those found are not closed for
+  /// a while: their gateways may still be on their way to us.
+  void OnPodsListed(TimePoint now) {
+    if (!pods_listed_) started_ = now;
+    pods_listed_ = true;
+  }
   void OnListening(const std::string& uid, const std::string& address, TimePoint now);
   /// The answer to a `state` request; "" when the sidecar did not answer.
   void OnState(const std::string& uid, const std::string& state, const std::string& address,
                TimePoint now);
   void OnWaiting(const Waiter& waiter);
   void OnLeft(const std::string& request_id);
-  void OnTaken(const std::string& uid, const std::string& request_id);
-  void OnNotTaken(const std::string& uid, TimePoint now);
+  void OnTaken(const std::string& uid, const std::string& request_id, const LiveSession& session);
+  void OnNotTaken(const std::string& uid, const std::string& request_id, TimePoint now);
   void OnSessionEnded(const std::string& uid, const std::string& request_id);
+  /// A gateway lost the way to an instance in a session: gone if it does not answer for 20 s.
+  void OnInstanceLost(const std::string& uid, TimePoint now);
+  /// The sidecar did not take the order to end its sessions: it is given again.
+  void OnEndFailed(const std::string& uid);
   /// `closed`: the sidecar agreed to close its slot.
   void OnCloseAnswered(const std::string& uid, bool closed, TimePoint now);
   void OnCreated(const std::string& function_key, const std::string& name);
@@ -164,10 +191,18 @@ class Fleet {
   void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
             std::vector<Action>* actions);
   void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
-  void CloseStale(const std::string& key, const std::string& revision,
-                  std::vector<Action>* actions);
+  void CloseStale(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
   void CloseSurplus(const std::string& key, int surplus, TimePoint now,
                     std::vector<Action>* actions);
+  /// The instance is one of the function as it is now, not of one that had its name before.
+  bool IsOf(const Instance& instance, const spec::Function& function) const {
+    return instance.pod.function_uid == function.uid &&
+           instance.pod.function_key() == function.key();
+  }
+  const spec::Function* FunctionOf(const Instance& instance) const;
+  bool MayClose(const Instance& instance, TimePoint now) const;
+  /// Its server has ended: while it is started again nobody is sent there.
+  void OnServerEnded(Instance* instance, TimePoint now);
   void MakeFree(Instance* instance, TimePoint now);
   std::string NextName(const spec::Function& function);
   /// The function's waiters, oldest first.
@@ -176,6 +211,7 @@ class Fleet {
 
   const Duration surplus_;
   bool pods_listed_ = false;
+  TimePoint started_;
   std::map<std::string, spec::Function> functions_;  // by key
   std::map<std::string, Instance> instances_;        // by pod uid
   std::map<std::string, Waiter> waiters_;            // by request id

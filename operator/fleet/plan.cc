@@ -14,6 +14,9 @@ namespace {
 
 using std::chrono::seconds;
 
+// A sidecar that a gateway has lost and that does not answer is on a lost node (contracts.md).
+constexpr auto kLostTime = seconds(20);
+
 http::Refusal AtMaxInstances() {  // H04
   return {429, 432, "ResourceLimitReached",
           "all instances of this function are in use (maxInstances)", 5};
@@ -46,19 +49,35 @@ std::vector<Action> Fleet::Plan(TimePoint now) {
 
 void Fleet::CheckStarting(TimePoint now, std::vector<Action>* actions) {
   for (auto& [uid, instance] : instances_) {
-    const std::string key = instance.pod.function_key();
-    const auto function = functions_.find(key);
+    const spec::Function* function = FunctionOf(instance);
+    const bool lost = instance.lost_since != TimePoint() && now >= instance.lost_since + kLostTime;
+    if (lost && !instance.pod.deleting) {
+      instance.pod.deleting = true;
+      actions->push_back(DeleteInstance{uid});
+    }
     const bool never_free =
         instance.phase == Phase::kStarting || (instance.pod.ended() && instance.NeverFree());
-    if (!never_free || function == functions_.end() || instance.pod.deleting) continue;
-    const bool over = now >= instance.seen + seconds(function->second.spec.init_timeout_seconds);
-    const auto refusal =
-        StartFailure(instance.pod, function->second, over ? InitTime::kOver : InitTime::kLeft);
+    if (!never_free || function == nullptr || instance.pod.deleting) continue;
+    instances::Pod pod = instance.pod;
+    if (!instance.NeverFree()) {
+      // The server of a free one is started again in its place, and fails only by time.
+      pod.server.restarts = 0;
+      pod.server.terminated = false;
+    }
+    const bool over = now >= instance.seen + seconds(function->spec.init_timeout_seconds);
+    const auto refusal = StartFailure(pod, *function, over ? InitTime::kOver : InitTime::kLeft);
     if (!refusal) continue;
+    // Its report may have been lost: the sidecar knows whether the server listens.
+    const bool may_listen = pod.server.running && pod.relay.running;
+    if (may_listen && instance.asked != Instance::Asked::kStarting) {
+      if (instance.asked == Instance::Asked::kNo) actions->push_back(AskState{uid});
+      instance.asked = Instance::Asked::kAsking;
+      continue;
+    }
     instance.phase = Phase::kEnding;
     instance.pod.deleting = true;
     actions->push_back(DeleteInstance{uid});
-    Fail(key, *refusal, now, actions);
+    Fail(function->key(), *refusal, now, actions);
   }
 }
 
@@ -125,14 +144,15 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
   const std::string revision = Revision(function);
   int current_free = 0;
   for (const auto& [uid, instance] : instances_) {
-    const bool stale = instance.pod.function_key() == key && instance.pod.revision != revision;
+    if (!IsOf(instance, function)) continue;
+    const bool stale = instance.pod.revision != revision;
     if (stale && instance.phase == Phase::kStarting && !instance.pod.deleting) {
       actions->push_back(DeleteInstance{uid});
     }
-    current_free += !stale && instance.pod.function_key() == key &&
-                            (instance.phase == Phase::kFree || instance.phase == Phase::kStarting)
-                        ? 1
-                        : 0;
+    const bool coming = instance.phase == Phase::kFree || instance.phase == Phase::kStarting;
+    current_free += !stale && coming ? 1 : 0;
+    const bool proven = instance.phase == Phase::kFree && now >= instance.free_since + kProven;
+    if (proven && !stale) starts.failures = 0;
   }
   const auto limit = static_cast<int>(function.spec.max_instances.value_or(1 << 20));
   const int wanted_free = std::min(counts.waiting + static_cast<int>(function.spec.warm_instances),
@@ -150,16 +170,17 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
     }
   }
   CloseSurplus(key, counts.free - wanted_free, now, actions);
-  if (current_free >= wanted_free) CloseStale(key, revision, actions);
+  if (current_free >= wanted_free) CloseStale(function, now, actions);
 }
 
 // Surge-first: what is free of an old revision goes once the new one can serve, at once, so that
 // no new connection gets old code (S3-05).
-void Fleet::CloseStale(const std::string& key, const std::string& revision,
+void Fleet::CloseStale(const spec::Function& function, TimePoint now,
                        std::vector<Action>* actions) {
+  const std::string revision = Revision(function);
   for (auto& [uid, instance] : instances_) {
-    const bool stale = instance.pod.function_key() == key && instance.pod.revision != revision;
-    if (!stale || instance.phase != Phase::kFree || instance.closing) continue;
+    const bool stale = IsOf(instance, function) && instance.pod.revision != revision;
+    if (!stale || instance.phase != Phase::kFree || !MayClose(instance, now)) continue;
     instance.closing = true;
     actions->push_back(CloseInstance{uid});
   }
@@ -174,11 +195,12 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
   }
   if (!starts.surplus_since) starts.surplus_since = now;
   if (now < *starts.surplus_since + surplus_) return;
-  const std::string revision = Revision(functions_.at(key));
+  const spec::Function& function = functions_.at(key);
+  const std::string revision = Revision(function);
   std::vector<Instance*> free;
   for (auto& [uid, instance] : instances_) {
-    const bool ours = instance.pod.function_key() == key && instance.phase == Phase::kFree;
-    if (ours && !instance.closing) free.push_back(&instance);
+    const bool ours = IsOf(instance, function) && instance.phase == Phase::kFree;
+    if (ours && MayClose(instance, now)) free.push_back(&instance);
   }
   // Old revisions first, then the newest instance.
   std::sort(free.begin(), free.end(), [&](const Instance* a, const Instance* b) {
@@ -195,7 +217,7 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
 
 void Fleet::PlanStop(const spec::Function& function, std::vector<Action>* actions) {
   for (auto& [uid, instance] : instances_) {
-    if (instance.pod.function_key() != function.key() || instance.pod.deleting) continue;
+    if (!IsOf(instance, function) || instance.pod.deleting) continue;
     if (instance.phase == Phase::kStarting) actions->push_back(DeleteInstance{uid});
     if (instance.phase == Phase::kFree && !instance.closing) {
       instance.closing = true;
@@ -214,10 +236,14 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
     if (at > now) next = next ? std::min(*next, at) : at;
   };
   for (const auto& [uid, instance] : instances_) {
-    const auto function = functions_.find(instance.pod.function_key());
-    if (instance.phase == Phase::kStarting && function != functions_.end()) {
-      consider(instance.seen + seconds(function->second.spec.init_timeout_seconds));
+    const spec::Function* function = FunctionOf(instance);
+    if (instance.phase == Phase::kStarting && function != nullptr) {
+      consider(instance.seen + seconds(function->spec.init_timeout_seconds));
     }
+    if (instance.lost_since != TimePoint()) consider(instance.lost_since + kLostTime);
+    const bool proving = function != nullptr && starts_.at(function->key()).failures > 0;
+    if (instance.phase == Phase::kFree && proving) consider(instance.free_since + kProven);
+    if (instance.inherited && instance.phase == Phase::kFree) consider(started_ + kNoClosing);
   }
   for (const auto& [key, starts] : starts_) {
     if (starts.surplus_since) consider(*starts.surplus_since + surplus_);

@@ -91,6 +91,9 @@ ContainerState ParseState(const Json& statuses, const std::string& name) {
     result.exit_code = detail.value("exitCode", 0);
     result.reason = detail.value("reason", "");
     result.message = detail.value("message", "");
+    const Json last = status.value("lastState", Json::object()).value("terminated", Json::object());
+    result.last_exit_code = last.value("exitCode", 0);
+    result.last_reason = last.value("reason", "");
   }
   return result;
 }
@@ -119,6 +122,7 @@ Json MakePod(const spec::Function& function, const std::string& name, const std:
             {"annotations",
              {{"kubectl.kubernetes.io/default-container", "function"},
               {"sidecar.istio.io/inject", "false"}}},
+            {"finalizers", {kLedgerFinalizer}},
             {"ownerReferences", {owner}}}},
           {"spec",
            {{"restartPolicy", "Never"},
@@ -147,6 +151,18 @@ Pod ParsePod(const Json& object) {
   pod.deleting = metadata.contains("deletionTimestamp");
   for (const Json& owner : metadata.value("ownerReferences", Json::array())) {
     if (owner.value("controller", false)) pod.function_uid = owner.value("uid", "");
+  }
+  pod.grace_seconds = metadata.value(
+      "deletionGracePeriodSeconds",
+      object.value("spec", Json::object())
+          .value("terminationGracePeriodSeconds", std::int64_t{kGracePeriodSeconds}));
+  pod.finalizers = metadata.value("finalizers", std::vector<std::string>());
+  for (const Json& condition : status.value("conditions", Json::array())) {
+    const std::string type = condition.value("type", "");
+    const bool is_true = condition.value("status", "") == "True";
+    pod.disrupted |= is_true && type == "DisruptionTarget";
+    pod.sandboxed |= is_true && type == "PodReadyToStartContainers";
+    pod.unschedulable |= !is_true && type == "PodScheduled";
   }
   pod.ip = status.value("podIP", "");
   pod.phase = status.value("phase", "");

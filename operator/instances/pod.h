@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/spec/function.h"
 
@@ -15,9 +16,11 @@ using Json = nlohmann::json;
 inline constexpr char kFunctionLabel[] = "wsf.dev/function";
 inline constexpr char kRevisionLabel[] = "wsf.dev/revision";
 inline constexpr int kRelayPort = 17009;
+/// Keeps an ended pod until the ledger has counted it (contracts.md, "Record and ledger").
+inline constexpr char kLedgerFinalizer[] = "wsf.dev/ledger";
 
 /// Raise it when MakePod changes, so that instances are replaced (contracts.md, `revision`).
-inline constexpr char kTemplateVersion[] = "1";
+inline constexpr char kTemplateVersion[] = "2";
 
 /// What every instance pod of this operator has in common.
 struct PodTemplate {
@@ -39,8 +42,10 @@ struct ContainerState {
   bool terminated = false;
   int exit_code = 0;
   int restarts = 0;
-  std::string reason;   ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
-  std::string message;  ///< of waiting or terminated; the relay's termination message
+  std::string reason;       ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
+  std::string message;      ///< of waiting or terminated; the relay's termination message
+  std::string last_reason;  ///< why it ended before it was started again: OOMKilled, Error
+  int last_exit_code = 0;
 };
 
 /// What the operator reads of a pod.
@@ -55,6 +60,11 @@ struct Pod {
   std::string phase;
   std::int64_t created = 0;  ///< Unix time in microseconds
   bool deleting = false;
+  std::int64_t grace_seconds = 0;  ///< of the deletion, else of the spec
+  bool unschedulable = false;      ///< condition PodScheduled is False
+  bool sandboxed = false;          ///< condition PodReadyToStartContainers: only images are missing
+  bool disrupted = false;          ///< condition DisruptionTarget: eviction, preemption, node loss
+  std::vector<std::string> finalizers;
   ContainerState server;
   ContainerState relay;
 

@@ -42,7 +42,15 @@ std::string Informer::Query(const std::string& more) const {
 }
 
 void Informer::List() {
-  client_->Get(Query(""), [this](const Response& response) { OnList(response); });
+  client_->Get(Query(""), [this, number = ++lists_](const Response& response) {
+    if (number == lists_) OnList(response);
+  });
+}
+
+void Informer::ListAgain() {
+  watch_.reset();
+  timer_.cancel();
+  List();
 }
 
 void Informer::OnList(const Response& response) {

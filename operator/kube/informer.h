@@ -30,6 +30,8 @@ class Informer {
            Callbacks callbacks);
 
   void Start() { List(); }
+  /// Lists consistently from now on, whatever is under way; on_listed follows.
+  void ListAgain();
 
  private:
   void List();
@@ -48,6 +50,7 @@ class Informer {
   std::chrono::milliseconds back_off_;
   std::unique_ptr<Client::Watch> watch_;
   std::string version_;   // of the last handled event
+  int lists_ = 0;         // the answer to an older one is dropped
   bool expired_ = false;  // a 410: the version is too old
   std::set<std::string> known_;
 };

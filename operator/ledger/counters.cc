@@ -6,12 +6,27 @@
 #include "absl/strings/numbers.h"
 
 namespace wsf::ledger {
+namespace {
+
+std::int64_t Number(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
+}  // namespace
 
 void Counters::Add(const v1::SessionRecord& record) {
   ++total;
   established += record.established() != 0 ? 1 : 0;
   billed_ms += record.billed_ms();
   ++by_code[record.status_code()];
+}
+
+void Counters::Add(const Counters& other) {
+  total += other.total;
+  established += other.established;
+  billed_ms += other.billed_ms;
+  for (const auto& [code, count] : other.by_code) by_code[code] += count;
 }
 
 nlohmann::json Counters::ToJson() const {
@@ -29,13 +44,25 @@ nlohmann::json Counters::ToJson() const {
 Counters Counters::FromJson(const nlohmann::json& sessions) {
   Counters counters;
   if (!sessions.is_object()) return counters;
-  counters.total = sessions.value("total", std::int64_t{0});
-  counters.established = sessions.value("established", std::int64_t{0});
-  counters.billed_ms = sessions.value("billedMilliseconds", std::int64_t{0});
-  const nlohmann::json codes = sessions.value("byCode", nlohmann::json::object());
-  for (const auto& [code, count] : codes.items()) {
+  counters.total = Number(sessions, "total");
+  counters.established = Number(sessions, "established");
+  counters.billed_ms = Number(sessions, "billedMilliseconds");
+  const auto codes = sessions.find("byCode");
+  if (codes == sessions.end() || !codes->is_object()) return counters;
+  for (const auto& [code, count] : codes->items()) {
     int number = 0;
-    if (absl::SimpleAtoi(code, &number)) counters.by_code[number] = count.get<std::int64_t>();
+    if (absl::SimpleAtoi(code, &number)) counters.by_code[number] = Number(*codes, code.c_str());
+  }
+  return counters;
+}
+
+Counters Counters::FromTotals(const v1::InstanceTotals& totals) {
+  Counters counters;
+  counters.established = totals.established();
+  counters.billed_ms = totals.billed_ms();
+  for (const auto& [code, count] : totals.sessions_by_code()) {
+    counters.by_code[code] = count;
+    counters.total += count;
   }
   return counters;
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/ledger/record_reader.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "absl/strings/escaping.h"
+#include "common/base/ids.h"
 #include "common/base/reason.h"
+#include "common/base/text.h"
 #include "common/base/time.h"
+#include "operator/ledger/counters.h"
 
 namespace wsf::ledger {
 namespace {
@@ -43,16 +47,46 @@ v1::SessionRecord ReadRecord(const Json& json) {
   return record;
 }
 
-// The relay died without a word (P18): what it had written last is all there is.
-v1::SessionRecord Synthetic(const Json& step) {
+// A UUID in its 36 characters, from the 22 of base64url that a shared instance writes.
+std::string UnpackRequestId(const std::string& packed) {
+  std::string bytes;
+  if (!absl::WebSafeBase64Unescape(packed, &bytes) || bytes.size() != 16) return packed;
+  return FormatUuid(bytes);
+}
+
+Remains ReadShared(const Json& message, std::int64_t ended) {
+  Remains remains;
+  const Counters counters = Counters::FromJson(message["totals"]);
+  v1::InstanceTotals totals;
+  for (const auto& [code, count] : counters.by_code) {
+    (*totals.mutable_sessions_by_code())[code] = count;
+  }
+  totals.set_established(counters.established);
+  std::int64_t billed = counters.billed_ms;
+  const std::int64_t live_since = ParseRfc3339(message.value("liveSince", ""));
+  if (live_since != 0) billed += (ended - live_since) / 1000;
+  totals.set_billed_ms(billed);
+  for (const Json& each : message.value("open", Json::array())) {
+    remains.records.push_back(
+        SyntheticRecord(UnpackRequestId(each.get<std::string>()), 0, 0, ended));
+    ++(*totals.mutable_sessions_by_code())[remains.records.back().status_code()];
+  }
+  remains.totals = std::move(totals);
+  return remains;
+}
+
+}  // namespace
+
+v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t request_start,
+                                  std::int64_t established, std::int64_t ended) {
   v1::SessionRecord record;
-  record.set_request_id(step.value("requestId", ""));
-  record.set_request_start(ParseRfc3339(step.value("requestStart", "")));
-  record.set_established(ParseRfc3339(step.value("established", "")));
-  record.set_ended(UnixMicros());
-  record.set_duration_ms((record.ended() - record.request_start()) / 1000);
-  if (record.established() != 0) {
-    record.set_billed_ms((record.ended() - record.established()) / 1000);
+  record.set_request_id(request_id);
+  record.set_request_start(request_start);
+  record.set_established(established);
+  record.set_ended(ended);
+  if (request_start != 0) record.set_duration_ms((ended - request_start) / 1000);
+  if (established != 0) {
+    record.set_billed_ms((ended - established) / 1000);
     record.set_http_status(101);
     record.set_close_code(1006);
   }
@@ -63,35 +97,25 @@ v1::SessionRecord Synthetic(const Json& step) {
   return record;
 }
 
-}  // namespace
-
-std::optional<v1::SessionRecord> RecordOfEndedPod(const instances::Pod& pod) {
-  const Json message = Json::parse(pod.relay.message, nullptr, false);
-  if (!message.is_object() || !message.contains("requestId")) return std::nullopt;
+Remains ReadTerminationMessage(const std::string& text, std::int64_t ended) {
+  const Json message = Json::parse(text, nullptr, false);
+  if (!message.is_object()) return {};
   try {
-    return message.contains("statusCode") ? ReadRecord(message) : Synthetic(message);
+    if (message.contains("totals")) return ReadShared(message, ended);
+    if (!message.contains("requestId")) return {};
+    if (message.contains("statusCode")) return {{ReadRecord(message)}, std::nullopt};
+    return {{SyntheticRecord(message.value("requestId", ""),
+                             ParseRfc3339(message.value("requestStart", "")),
+                             ParseRfc3339(message.value("established", "")), ended)},
+            std::nullopt};
   } catch (const Json::exception&) {
-    return std::nullopt;  // not written by a sidecar
+    return {};  // not written by a sidecar
   }
 }
 
-bool MayBeRefined(const v1::SessionRecord& record) {
-  return record.status_code() == 439 && record.reason() == ReasonName(Reason::kUserProcessExited);
-}
-
-void Refine(const instances::Pod& pod, v1::SessionRecord* record) {
-  if (!MayBeRefined(*record) || !pod.server.terminated) return;
-  record->set_exit_code(pod.server.exit_code);
-  if (pod.server.reason != "OOMKilled") return;
-  record->set_status_code(434);
-  record->set_reason(std::string(ReasonName(Reason::kMemoryLimitReached)));
-}
-
-void Complete(const instances::Pod& pod, const std::string& function_key,
-              v1::SessionRecord* record) {
-  const std::size_t slash = function_key.find('/');
-  record->set_namespace_(function_key.substr(0, slash));
-  record->set_function(function_key.substr(slash + 1));
+void Complete(const instances::Pod& pod, v1::SessionRecord* record) {
+  record->set_namespace_(pod.ns);
+  record->set_function(pod.function);
   record->set_revision(pod.revision);
   record->set_instance(pod.name);
   record->set_pod_uid(pod.uid);

@@ -3,26 +3,31 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/instances/pod.h"
 #include "wsf/v1/record.pb.h"
 
 namespace wsf::ledger {
 
-/// The record that an ended pod's termination message stands for: the one it holds, or, when it
-/// stopped at `claimed` or `live`, a synthetic one with code 500; nothing when it never carried a
-/// connection (contracts.md, "Record and ledger").
-std::optional<v1::SessionRecord> RecordOfEndedPod(const instances::Pod& pod);
+/// What an ended relay left behind in its termination message.
+struct Remains {
+  std::vector<v1::SessionRecord> records;
+  /// Of an instance with concurrency > 1, whose message holds no single record.
+  std::optional<v1::InstanceTotals> totals;
+};
+
+/// Reads a termination message: the record it holds, or, when the relay died at `claimed` or
+/// `live` or with sessions open, synthetic ones with code 500 (P18); nothing when the instance
+/// never carried a connection, or when no sidecar wrote it. `ended` (Unix microseconds) is the end
+/// of synthetic ones.
+Remains ReadTerminationMessage(const std::string& message, std::int64_t ended);
+
+/// A record of a session whose sidecar said nothing: code 500 InternalError.
+v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t request_start,
+                                  std::int64_t established, std::int64_t ended);
 
 /// Fills in what the sidecar does not know: the names.
-void Complete(const instances::Pod& pod, const std::string& function_key,
-              v1::SessionRecord* record);
-
-/// Whether the container's status may still change the record: the server's process has gone, and
-/// only the runtime knows why (A16, E22).
-bool MayBeRefined(const v1::SessionRecord& record);
-
-/// Fills in the exit code, and makes 439 a 434 where the server was killed for its memory (E22).
-void Refine(const instances::Pod& pod, v1::SessionRecord* record);
+void Complete(const instances::Pod& pod, v1::SessionRecord* record);
 
 }  // namespace wsf::ledger

@@ -78,7 +78,8 @@ Json MakeStatus(const Facts& facts, const Json& old, const std::string& now_rfc3
           {"liveSessions", counts.live_sessions},
           {"waiting", counts.waiting},
           {"selector", absl::StrCat(instances::kFunctionLabel, "=", facts.function.name)},
-          {"sessions", facts.sessions.ToJson()},
+          {"sessions", facts.book.sessions.ToJson()},
+          {"uncounted", facts.book.UncountedJson()},
           {"conditions", list}};
 }
 

@@ -8,7 +8,7 @@
 #include "common/http/refusal.h"
 #include "common/spec/function.h"
 #include "operator/fleet/fleet.h"
-#include "operator/ledger/counters.h"
+#include "operator/ledger/step.h"
 
 namespace wsf::status {
 
@@ -20,7 +20,7 @@ struct Facts {
   std::string url;
   std::string revision;
   fleet::Counts counts;
-  const ledger::Counters& sessions;
+  const ledger::Book& book;
   std::optional<http::Refusal> failure;  ///< the last start failed
 };
 

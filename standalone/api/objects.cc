@@ -226,6 +226,10 @@ void Objects::FinishPod(const std::string& ns, const std::string& name) {
   const Resource& pods = *FindResource("/api/v1", "pods");
   const Store::Object stored = store_->Find(pods, ns, name);
   if (stored == nullptr || !(*stored)["metadata"].contains("deletionTimestamp")) return;
+  // Its finalizers may keep it a while: it is told once.
+  if ((*stored)["metadata"].value("deletionGracePeriodSeconds", -1) == 0) {
+    return RemoveIfDone(pods, *stored);
+  }
   Json object = *stored;
   object["metadata"]["deletionGracePeriodSeconds"] = 0;
   RemoveIfDone(pods, *store_->Put(pods, std::move(object)));

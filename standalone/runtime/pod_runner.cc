@@ -192,7 +192,9 @@ void PodRunner::OnExit(Container* container, const Exit& exit) {
   restart_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->relay_.ended || self->stopping_) return;
     ++self->server_.restarts;
+    self->server_.last_state = self->server_.state;
     self->server_.ended = false;
+    self->server_.out_of_memory = false;
     self->StartServer();
     self->Report();
   });
@@ -258,6 +260,7 @@ Json PodRunner::StatusOf(const Container& container) const {
           {"ready", container.state.contains("running")},
           {"started", container.state.contains("running")},
           {"restartCount", container.restarts},
+          {"lastState", container.last_state},
           {"state", container.state}};
 }
 

@@ -48,6 +48,7 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
     Json spec;
     std::shared_ptr<Process> process;
     Json state;  // as in a container status
+    Json last_state = Json::object();
     int restarts = 0;
     bool ended = false;
     bool out_of_memory = false;

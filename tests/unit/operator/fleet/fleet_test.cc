@@ -29,7 +29,7 @@ spec::Function MakeFunction(const std::string& spec_json = "{}") {
 
 class FleetTest : public testing::Test {
  protected:
-  FleetTest() : fleet_(60s) { fleet_.OnPodsListed(); }
+  FleetTest() : fleet_(60s) { fleet_.OnPodsListed(kNow); }
 
   void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", ++clock_}); }
 
@@ -40,6 +40,7 @@ class FleetTest : public testing::Test {
     pod.ns = "ns";
     pod.name = create.name;
     pod.function = "f";
+    pod.function_uid = "fu";
     pod.revision = create.revision;
     pod.phase = "Running";
     pod.relay.running = true;
@@ -91,7 +92,7 @@ TEST_F(FleetTest, AWarmInstanceThatWasTakenIsReplaced) {
   fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
   const std::string uid = StartFree();
   fleet_.Plan(now_);
-  fleet_.OnTaken(uid, "r1");
+  fleet_.OnTaken(uid, "r1", {});
   const auto actions = fleet_.Plan(now_);
   EXPECT_EQ(Only<CreateInstance>(actions).size(), 1u);
   EXPECT_EQ(Only<TellWithdraw>(actions).size(), 1u);
@@ -167,6 +168,10 @@ TEST_F(FleetTest, H12_AServerThatNeverListensFailsAtTheInitTimeout) {
   Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
   EXPECT_TRUE(Only<TellRefuse>(fleet_.Plan(now_ + 2s)).empty());
   EXPECT_EQ(fleet_.NextDeadline(now_), now_ + 3s);
+  // Its report may have been lost: the sidecar is asked first.
+  const auto asks = Only<AskState>(fleet_.Plan(now_ + 3s));
+  ASSERT_EQ(asks.size(), 1u);
+  fleet_.OnState(asks[0].uid, "starting", "", now_ + 3s);
   const auto refusals = Only<TellRefuse>(fleet_.Plan(now_ + 3s));
   ASSERT_EQ(refusals.size(), 1u);
   EXPECT_EQ(refusals[0].refusal.code, 446);
@@ -193,6 +198,7 @@ TEST_F(FleetTest, ANewOperatorCountsAnUnknownRunningPodAsLive) {
   pod.uid = "u";
   pod.ns = "ns";
   pod.function = "f";
+  pod.function_uid = "fu";
   pod.name = "f-abc-4";
   pod.relay.running = true;
   fresh.OnPod(pod, now_);
@@ -201,11 +207,101 @@ TEST_F(FleetTest, ANewOperatorCountsAnUnknownRunningPodAsLive) {
   EXPECT_EQ(fresh.Count("ns/f").free, 1);
 }
 
+TEST_F(FleetTest, H12_AnInstanceWhoseReportWasLostIsFreeWhenItsSidecarSaysSo) {
+  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"));
+  Wait("1");
+  const std::string uid = Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
+  fleet_.Plan(now_ + 3s);
+  fleet_.OnState(uid, "free", "127.64.1.1:17009", now_ + 3s);
+  const auto actions = fleet_.Plan(now_ + 3s);
+  EXPECT_TRUE(Only<TellRefuse>(actions).empty());
+  EXPECT_EQ(Only<TellFree>(actions).size(), 1u);
+}
+
+TEST_F(FleetTest, H11_AServerThatListensForAMomentAndDiesIsAFailedStart) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnLeft("1");
+  fleet_.Plan(now_);
+  Wait("2");
+  instances::Pod pod = pods_[uid];
+  pod.server.running = false;
+  pod.server.terminated = true;
+  fleet_.OnPod(pod, now_ + 1s);
+  const auto actions = fleet_.Plan(now_ + 1s);
+  EXPECT_EQ(Only<TellWithdraw>(actions).size(), 1u);
+  EXPECT_EQ(Only<DeleteInstance>(actions).size(), 1u);
+  ASSERT_EQ(Only<TellRefuse>(actions).size(), 1u);
+  EXPECT_EQ(Only<TellRefuse>(actions)[0].refusal.code, 405);
+  Wait("3");
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_ + 1s)).empty()) << "it backs off";
+}
+
+TEST_F(FleetTest, AServerThatDiesAfterItWasFreeForLongIsStartedAgainInItsPlace) {
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  const std::string uid = StartFree();
+  fleet_.Plan(now_);
+  instances::Pod pod = pods_[uid];
+  pod.server.running = false;
+  pod.server.terminated = true;
+  fleet_.OnPod(pod, now_ + 11s);
+  const auto actions = fleet_.Plan(now_ + 11s);
+  EXPECT_EQ(Only<TellWithdraw>(actions).size(), 1u);
+  EXPECT_TRUE(Only<DeleteInstance>(actions).empty());
+  fleet_.OnListening(uid, "127.64.1.1:17009", now_ + 12s);
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_ + 12s)).size(), 1u);
+}
+
+TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatDoesNotAnswerIsDeleted) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  fleet_.OnSessionEnded(uid, "1");
+  fleet_.OnInstanceLost(uid, now_);
+  EXPECT_EQ(fleet_.Unknown().size(), 1u) << "its state is asked";
+  EXPECT_TRUE(Only<DeleteInstance>(fleet_.Plan(now_ + 19s)).empty());
+  EXPECT_EQ(Only<DeleteInstance>(fleet_.Plan(now_ + 20s)).size(), 1u);
+}
+
+TEST_F(FleetTest, APodOfADeletedFunctionOfTheSameNameIsNotAdopted) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  StartFree();
+  auto again = MakeFunction();
+  again.uid = "another";
+  fleet_.OnFunctionGone("fu");
+  fleet_.OnFunction(again);
+  EXPECT_EQ(fleet_.Count("ns/f").free, 0);
+  Wait("2");
+  EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
+}
+
+TEST_F(FleetTest, WhatANewOperatorFoundIsNotClosedInItsFirstSeconds) {
+  Fleet fresh(1s);
+  fresh.OnFunction(MakeFunction());
+  instances::Pod pod;
+  pod.uid = "u";
+  pod.ns = "ns";
+  pod.function = "f";
+  pod.function_uid = "fu";
+  pod.name = "f-abc-4";
+  pod.revision = fresh.Revision(MakeFunction());
+  pod.relay.running = true;
+  fresh.OnPod(pod, now_);
+  fresh.OnPodsListed(now_);
+  fresh.OnState("u", "free", "127.64.1.1:17009", now_);
+  fresh.Plan(now_);
+  EXPECT_TRUE(Only<CloseInstance>(fresh.Plan(now_ + 14s)).empty());
+  EXPECT_EQ(Only<CloseInstance>(fresh.Plan(now_ + 15s)).size(), 1u);
+}
+
 TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
   fleet_.OnFunction(MakeFunction());
   Wait("1");
   const std::string uid = StartFree();
-  fleet_.OnTaken(uid, "1");
+  fleet_.OnTaken(uid, "1", {});
   EXPECT_EQ(fleet_.Count("ns/f").waiting, 0);
   EXPECT_EQ(fleet_.Count("ns/f").live, 1);
   EXPECT_EQ(fleet_.Count("ns/f").live_sessions, 1);

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Carries out what Fleet and Ledger have decided.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/observe/log.h"
+#include "common/record/record.h"
+#include "operator/control/operator.h"
+#include "operator/control/sidecar_client.h"
+
+namespace wsf::control {
+namespace {
+
+using kube::Json;
+using observe::Level;
+
+// The relay still runs then and the server gets its TERM at once (contracts.md, ledger).
+constexpr int kEndedGraceSeconds = 2;
+constexpr auto kDeleteAgain = std::chrono::seconds(2);
+
+TimePoint Now() { return std::chrono::steady_clock::now(); }
+
+std::string PodPath(const instances::Pod& pod) {
+  return absl::StrCat("/api/v1/namespaces/", pod.ns, "/pods/", pod.name);
+}
+
+}  // namespace
+
+// ---- Fleet ----
+
+void Operator::Do(const fleet::CreateInstance& action) {
+  const spec::Function& function = fleet_.functions().at(action.function_key);
+  const instances::PodTemplate common = {options_.relay_image, options_.operator_address,
+                                         keys_.authority.certificate, keys_.admission.certificate,
+                                         keys_.admission.key};
+  const Json pod = instances::MakePod(function, action.name, action.revision, common);
+  client_->Create("/api/v1/namespaces/" + function.ns + "/pods", pod,
+                  [this, action](const kube::Response& response) {
+                    if (response.ok()) {
+                      OnPodObject(response.body);  // before the watch tells: nothing is made twice
+                    } else if (response.status == 409) {
+                      fleet_.OnCreated(action.function_key, action.name);  // the next ordinal
+                    } else {
+                      fleet_.OnCreateFailed(action.function_key, action.name, response.Message(),
+                                            Now());
+                      observe::Log(Level::kError, "create failed",
+                                   {{"instance", action.name}, {"error", response.Message()}});
+                    }
+                    Schedule();
+                  });
+}
+
+void Operator::Do(const fleet::DeleteInstance& action) {
+  if (const fleet::Instance* instance = fleet_.Find(action.uid)) DeletePod(instance->pod);
+}
+
+void Operator::Do(const fleet::AskState& action) {
+  AskState(action.uid, [] {});
+}
+
+void Operator::DeletePod(const instances::Pod& pod) {
+  if (!deleting_.insert(pod.uid).second) return;
+  const Json options = {{"gracePeriodSeconds", kEndedGraceSeconds},
+                        {"preconditions", {{"uid", pod.uid}}}};
+  client_->Delete(PodPath(pod), options, [this, pod](const kube::Response& response) {
+    if (response.ok() || response.status == 404 || response.status == 409) return;
+    observe::Log(Level::kWarning, "delete failed",
+                 {{"instance", pod.name}, {"error", response.Message()}});
+    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
+    timer->async_wait([this, pod, timer](const boost::system::error_code& error) {
+      deleting_.erase(pod.uid);
+      if (!error && fleet_.Find(pod.uid) != nullptr) DeletePod(pod);
+    });
+  });
+}
+
+void Operator::Do(const fleet::CloseInstance& action) {
+  const fleet::Instance* instance = fleet_.Find(action.uid);
+  if (instance == nullptr) return;
+  const instances::Pod pod = instance->pod;
+  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "close", "", ""},
+             [this, pod](const ControlAnswer& answer) {
+               const bool closed = answer.http_status == 204;
+               fleet_.OnCloseAnswered(pod.uid, closed, Now());
+               if (closed) DeletePod(pod);
+               AskStates();
+               Schedule();
+             });
+}
+
+void Operator::Do(const fleet::EndSessions& action) {
+  const fleet::Instance* instance = fleet_.Find(action.uid);
+  if (instance == nullptr) return;
+  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", "FunctionStopped", ""},
+             [this, uid = action.uid](const ControlAnswer& answer) {
+               if (answer.http_status != 204) fleet_.OnEndFailed(uid);
+             });
+}
+
+v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string& home) const {
+  const auto function = fleet_.functions().find(instance.pod.function_key());
+  const std::uint32_t slots =
+      function == fleet_.functions().end() ? 1 : function->second.spec.instance_concurrency;
+  return FreeMessage(instance, keys_.ClaimToken(instance.pod.uid), home, slots);
+}
+
+void Operator::Do(const fleet::TellFree& action) {
+  if (const fleet::Instance* instance = fleet_.Find(action.uid)) {
+    gateways_.ToAll(Free(*instance, action.home));
+  }
+}
+
+void Operator::Do(const fleet::TellWithdraw& action) {
+  gateways_.ToAll(WithdrawMessage(action.uid));
+}
+
+void Operator::Do(const fleet::TellRefuse& action) {
+  gateways_.ToOne(action.gateway, RefuseMessage(action.request_id, action.refusal));
+}
+
+void Operator::Do(const fleet::TellFailure& action) {
+  observe::Log(Level::kWarning, "instance failed",
+               {{"function", action.function_key},
+                {"code", absl::StrCat(action.refusal.code)},
+                {"reason", action.refusal.reason},
+                {"error", action.refusal.message}});
+  const auto function = fleet_.functions().find(action.function_key);
+  if (function == fleet_.functions().end()) return;
+  statuses_.WriteEvent(
+      function->second, "InstanceFailed",
+      absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ", action.refusal.message));
+}
+
+// ---- Ledger ----
+
+void Operator::Do(const ledger::LogSession& action) {
+  const v1::SessionRecord& record = action.record;
+  observe::LogObject(Level::kInfo, "session", RecordJson(record));
+  history_.Add(record);
+  fleet_.OnSessionEnded(record.pod_uid(), record.request_id());
+  const auto function = fleet_.functions().find(record.namespace_() + "/" + record.function());
+  if (record.status() == "success" || function == fleet_.functions().end()) return;
+  // One Event per code, counted up (K08); which session it was says the log.
+  statuses_.WriteEvent(function->second, "SessionFailed",
+                       absl::StrCat(record.status_code(), " ", record.reason()));
+}
+
+void Operator::Do(const ledger::LogLate& action) {
+  observe::Log(Level::kWarning, "late",
+               {{"podUid", action.uid},
+                {"requestId", action.record.request_id()},
+                {"statusCode", absl::StrCat(action.record.status_code())},
+                {"error", "the session was counted without this report"}});
+}
+
+void Operator::Do(const ledger::LogUncounted& action) {
+  observe::LogObject(Level::kWarning, "not counted",
+                     absl::StrCat("{\"podUid\":\"", action.uid, "\",\"counted\":false,\"error\":",
+                                  "\"the pod's finalizer was taken off by somebody else\"}"));
+}
+
+void Operator::Do(const ledger::AckSession& action) {
+  gateways_.ToAll(AckMessage(action.uid, action.request_id));
+}
+
+void Operator::Do(const ledger::RemovePod& action) {
+  if (const fleet::Instance* instance = fleet_.Find(action.uid)) DeletePod(instance->pod);
+}
+
+void Operator::Do(const ledger::RemoveFinalizer& action) {
+  const fleet::Instance* instance = fleet_.Find(action.uid);
+  if (instance == nullptr) return;
+  const std::vector<std::string>& all = instance->pod.finalizers;
+  const auto ours = std::find(all.begin(), all.end(), instances::kLedgerFinalizer);
+  if (ours == all.end()) return;
+  const std::string path = absl::StrCat("/metadata/finalizers/", ours - all.begin());
+  // The place may have moved; then the test fails and it is tried again from a newer version.
+  const Json patch =
+      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
+                   {{"op", "test"}, {"path", path}, {"value", instances::kLedgerFinalizer}},
+                   {{"op", "remove"}, {"path", path}}});
+  client_->Apply(PodPath(instance->pod), kube::Patch::kJson, patch, [](const kube::Response&) {});
+}
+
+void Operator::Do(const ledger::PutBackFinalizer& action) {
+  const fleet::Instance* instance = fleet_.Find(action.uid);
+  if (instance == nullptr) return;
+  Json finalizers = instance->pod.finalizers;
+  finalizers.push_back(instances::kLedgerFinalizer);
+  const Json patch =
+      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
+                   {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}});
+  client_->Apply(PodPath(instance->pod), kube::Patch::kJson, patch, [](const kube::Response&) {});
+}
+
+void Operator::Do(const ledger::ListPods&) {
+  ledger_.OnPodsAsked();
+  pods_.ListAgain();
+}
+
+}  // namespace wsf::control

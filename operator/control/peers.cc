@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What sidecars and gateways say to the operator.
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "common/observe/log.h"
+#include "operator/control/operator.h"
+#include "operator/control/sidecar_client.h"
+
+namespace wsf::control {
+namespace {
+
+using observe::Level;
+
+constexpr auto kAskAgain = std::chrono::seconds(5);
+
+TimePoint Now() { return std::chrono::steady_clock::now(); }
+
+std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/" + name.name(); }
+
+}  // namespace
+
+// ---- Sidecars ----
+
+void Operator::Listening(std::string token, v1::ListeningRequest request, ListeningDone done) {
+  boost::asio::post(io_, [this, token = std::move(token), request = std::move(request),
+                          done = std::move(done)] {
+    reviewer_.Review(token, [this, request, done](Reviewer::Answer answer, const std::string& uid) {
+      if (answer == Reviewer::Answer::kUnknown) {
+        return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"}, {});
+      }
+      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid()) {
+        observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
+        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"}, {});
+      }
+      if (fleet_.Find(uid) == nullptr) {  // our cache lags behind the pod
+        return done({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"}, {});
+      }
+      v1::ListeningResponse response;
+      response.set_claim_token(keys_.ClaimToken(uid));
+      done(grpc::Status::OK, response);
+      fleet_.OnListening(uid, request.relay_address(), Now());
+      Schedule();
+    });
+  });
+}
+
+void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done) {
+  boost::asio::post(io_, [this, token = std::move(token), request = std::move(request),
+                          done = std::move(done)] {
+    reviewer_.Review(token, [this, request, done](Reviewer::Answer answer, const std::string& uid) {
+      if (answer == Reviewer::Answer::kUnknown) {
+        return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
+      }
+      const bool known = fleet_.Find(uid) != nullptr;
+      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() || !known) {
+        observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
+        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"});
+      }
+      done(grpc::Status::OK);  // at once: the termination message is the durable copy
+      ledger_.OnReport(uid, request.record(), request.instance_totals(), Now());
+      fleet_.OnSessionEnded(uid, request.record().request_id());
+      Schedule();
+    });
+  });
+}
+
+void Operator::AskState(const std::string& uid, std::function<void()> done) {
+  const fleet::Instance* instance = fleet_.Find(uid);
+  if (instance == nullptr || !asking_.insert(uid).second) return done();
+  const std::string address = instance->address;
+  AskSidecar(io_, {address, keys_.ClaimToken(uid), "state", "", ""},
+             [this, uid, address, done](const ControlAnswer& answer) {
+               std::string state;
+               if (answer.http_status == 200) state = answer.body;
+               if (answer.http_status == 503) state = "starting";
+               fleet_.OnState(uid, state, address, Now());
+               Schedule();
+               done();
+               if (answer.http_status != 0) {
+                 asking_.erase(uid);
+                 return;
+               }
+               // A silent one counts as live and is asked again.
+               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
+               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                 asking_.erase(uid);
+                 if (!error) AskStates();
+               });
+             });
+}
+
+void Operator::AskStates() {
+  for (const std::string& uid : fleet_.Unknown()) AskState(uid, [] {});
+}
+
+void Operator::EndSession(const std::string& request_id, std::function<void(int)> done) {
+  for (const auto& [uid, instance] : fleet_.instances()) {
+    if (!instance.sessions.contains(request_id)) continue;
+    return AskSidecar(
+        io_, {instance.address, keys_.ClaimToken(uid), "end", "FunctionStopped", request_id},
+        [done = std::move(done)](const ControlAnswer& answer) {
+          done(answer.http_status == 204 ? 204 : 503);
+        });
+  }
+  done(404);
+}
+
+// ---- Gateways ----
+
+void Operator::OnMessage(std::shared_ptr<service::GatewayLink> link, v1::FromGateway message) {
+  boost::asio::post(io_, [this, link = std::move(link), message = std::move(message)] {
+    // Before our own lists are in nothing could be said, and Taken would find no pod.
+    if (open_) {
+      Take(link, message);
+    } else {
+      early_.emplace_back(link, message);
+    }
+  });
+}
+
+void Operator::Open() {
+  open_ = true;
+  for (const auto& [link, message] : std::exchange(early_, {})) Take(link, message);
+  AskStates();
+  Schedule();
+}
+
+void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
+  boost::asio::post(io_, [this, link = std::move(link)] {
+    std::erase_if(early_, [&link](const auto& each) { return each.first == link; });
+    const std::string id = gateways_.Remove(link);
+    if (id.empty()) return;
+    observe::Log(Level::kInfo, "gateway detached", {{"gateway", id}});
+    // Its Waiting counts for 10 s more: it may only have lost its stream (contracts.md).
+    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::seconds(10));
+    timer->async_wait([this, id, timer](const boost::system::error_code& error) {
+      if (error || gateways_.Has(id)) return;
+      fleet_.OnGatewayLost(id);
+      Schedule();
+    });
+  });
+}
+
+void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
+                    const v1::FromGateway& message) {
+  const std::string gateway = gateways_.IdOf(link);
+  if (gateway.empty() && !message.has_hello()) return;  // of an older stream
+  switch (message.message_case()) {
+    case v1::FromGateway::kHello:
+      // It names its waiters anew: what it does not name has left while the stream was down.
+      fleet_.OnGatewayLost(message.hello().gateway());
+      return gateways_.Add(message.hello().gateway(), link);
+    case v1::FromGateway::kInSync: return SendAll(link);
+    case v1::FromGateway::kWaiting:
+      fleet_.OnWaiting({message.waiting().request_id(), KeyOf(message.waiting().function()),
+                        gateway, message.waiting().since()});
+      break;
+    case v1::FromGateway::kLeft: fleet_.OnLeft(message.left().request_id()); break;
+    case v1::FromGateway::kTaken: {
+      const v1::Taken& taken = message.taken();
+      fleet_.OnTaken(taken.pod_uid(), taken.request_id(), {taken.client(), taken.since()});
+      break;
+    }
+    case v1::FromGateway::kNotTaken:
+      fleet_.OnNotTaken(message.not_taken().pod_uid(), message.not_taken().request_id(), Now());
+      AskStates();
+      break;
+    case v1::FromGateway::kEnded: {
+      const v1::SessionEnded& ended = message.ended();
+      ledger_.OnGatewayView(ended.pod_uid(),
+                            {ended.request_id(), ended.established(), ended.ended()});
+      fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id());
+      if (ended.lost_side() == v1::SessionEnded::LOST_SIDE_TO_SERVER) {
+        fleet_.OnInstanceLost(ended.pod_uid(), Now());
+        AskStates();
+      }
+      break;
+    }
+    case v1::FromGateway::MESSAGE_NOT_SET: break;
+  }
+  Schedule();
+}
+
+void Operator::SendAll(const std::shared_ptr<service::GatewayLink>& link) {
+  link->Send(SnapshotMessage(1));
+  for (const auto& [key, function] : fleet_.functions()) {
+    link->Send(RouteMessage(function, fleet_.Revision(function)));
+  }
+  for (const auto& [uid, instance] : fleet_.instances()) {
+    if (instance.phase == fleet::Phase::kFree && instance.told_free) {
+      link->Send(Free(instance, ""));
+    }
+  }
+  link->Send(InSyncMessage());
+}
+
+}  // namespace wsf::control

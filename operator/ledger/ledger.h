@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/time.h"
+#include "operator/instances/pod.h"
+#include "operator/ledger/account.h"
+#include "operator/ledger/step.h"
+#include "wsf/v1/record.pb.h"
+
+namespace wsf::ledger {
+
+// What is to be done; the shell does it.
+struct LogSession {  ///< the one `session` line of a session
+  v1::SessionRecord record;
+};
+struct LogLate {  ///< a report that came after the record was made without it: changes nothing
+  std::string uid;
+  v1::SessionRecord record;
+};
+struct LogUncounted {  ///< somebody stripped the finalizer before the sessions were entered
+  std::string uid;
+};
+struct AckSession {  ///< to the gateways: the session is persisted, or nobody wants it
+  std::string uid;
+  std::string request_id;
+};
+struct RemovePod {
+  std::string uid;
+};
+struct RemoveFinalizer {
+  std::string uid;
+};
+struct PutBackFinalizer {
+  std::string uid;
+};
+struct ListPods {};  ///< consistently and now: a book was read that another operator has written
+using Action = std::variant<LogSession, LogLate, LogUncounted, AckSession, RemovePod,
+                            RemoveFinalizer, PutBackFinalizer, ListPods>;
+
+/// The accounts of all instances and the books of all functions: told of what happens, it says
+/// what to do. The counting itself is NextStep(); this adds what it needs to know and when.
+///
+/// Threading: not synchronized; confined to the operator's thread. No I/O, no clock.
+class Ledger {
+ public:
+  // ---- What happened ----
+  /// A function as the API has it; older versions than the last known one are ignored.
+  void OnFunction(const std::string& uid, std::uint64_t version, Book book);
+  void OnFunctionGone(const std::string& uid);
+  void OnPod(const instances::Pod& pod, TimePoint now);
+  void OnPodGone(const std::string& uid, TimePoint now);
+  /// A consistent list of pods is being asked for; then it has been told whole.
+  void OnPodsAsked() {
+    asked_epoch_ = epoch_;
+    list_wanted_ = false;
+  }
+  void OnPodsListed() { listed_epoch_ = asked_epoch_; }
+  void OnReport(const std::string& uid, const v1::SessionRecord& record,
+                const v1::InstanceTotals& totals, TimePoint now);
+  void OnGatewayView(const std::string& uid, const GatewayView& view);
+
+  // ---- What to do ----
+  std::vector<Action> Plan(TimePoint now);
+  /// The book that is to stand in the function's status now; nothing while it must not be written.
+  std::optional<Book> BookToWrite(const std::string& function_uid, TimePoint now) const;
+  /// It is being sent now: whether it arrives may stay unknown.
+  void OnWriting(const std::string& function_uid, const Book& book);
+  std::optional<TimePoint> NextDeadline(TimePoint now) const;
+
+  /// The book of the last version read; nullptr for an unknown function.
+  const Book* BookOf(const std::string& function_uid) const;
+  bool Knows(const std::string& uid) const { return instances_.contains(uid); }
+
+ private:
+  struct Function {
+    std::uint64_t version = 0;
+    Book book;
+    std::vector<Book> attempts;  // sent, outcome not seen yet
+    std::uint64_t epoch = 0;     // pods must have been listed since
+  };
+  struct Instance {
+    Account account;
+    std::optional<Counters> verdict;
+    std::set<std::string> unacknowledged;  // request ids of final records
+    bool entered = false;                  // its entry was seen in a book
+    TimePoint remove_again;                // a write that was not seen to work is sent again then
+    TimePoint finalize_again;
+  };
+
+  const Function* FunctionOf(const Instance& instance) const;
+  Step StepOf(const std::string& function_uid, const Function& function, TimePoint now) const;
+  void PlanFunction(const std::string& function_uid, TimePoint now, std::vector<Action>* actions);
+  void Settle(Instance* instance, TimePoint now, std::vector<Action>* actions);
+  void Acknowledge(Instance* instance, std::vector<Action>* actions);
+  void MarkBusy(const instances::Pod& pod) { busy_[pod.function_uid].insert(pod.uid); }
+
+  std::map<std::string, Function> functions_;  // by uid
+  std::map<std::string, Instance> instances_;  // by pod uid
+  // Pods with something to be done, by function uid: the ended ones at least. So a plan costs what
+  // has happened, not what lives.
+  std::map<std::string, std::set<std::string>> busy_;
+  std::vector<Action> pending_;
+  std::uint64_t epoch_ = 1;
+  std::uint64_t asked_epoch_ = 0;
+  std::uint64_t listed_epoch_ = 0;
+  bool list_wanted_ = false;
+};
+
+}  // namespace wsf::ledger

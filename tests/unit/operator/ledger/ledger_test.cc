@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/ledger/ledger.h"
+
+#include <gtest/gtest.h>
+
+namespace wsf::ledger {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kNow{100000s};
+constexpr char kClean[] =
+    R"({"requestId":"r1","requestStart":"2026-01-01T00:00:00Z","established":"2026-01-01T00:00:01Z",
+        "ended":"2026-01-01T00:00:02Z","billedMs":1000,"statusCode":200,"status":"success"})";
+constexpr char kLive[] =
+    R"({"state":"live","requestId":"r1","requestStart":"2026-01-01T00:00:00Z",
+        "established":"2026-01-01T00:00:01Z"})";
+
+template <typename T>
+std::vector<T> Only(const std::vector<Action>& actions) {
+  std::vector<T> found;
+  for (const Action& each : actions) {
+    if (const T* wanted = std::get_if<T>(&each)) found.push_back(*wanted);
+  }
+  return found;
+}
+
+v1::SessionRecord Record(const std::string& id, int code, const std::string& reason = "Closed") {
+  v1::SessionRecord record;
+  record.set_request_id(id);
+  record.set_established(1);
+  record.set_billed_ms(7);
+  record.set_status_code(code);
+  record.set_reason(reason);
+  return record;
+}
+
+v1::InstanceTotals Totals(std::map<int, int> codes, int open, std::int64_t billed_ms = 7) {
+  v1::InstanceTotals totals;
+  for (const auto& [code, count] : codes) {
+    (*totals.mutable_sessions_by_code())[code] = count;
+    totals.set_established(totals.established() + count);
+  }
+  totals.set_billed_ms(billed_ms);
+  totals.set_open(open);
+  return totals;
+}
+
+class LedgerTest : public testing::Test {
+ protected:
+  LedgerTest() {
+    ledger_.OnFunction("fu", ++version_, {});
+    ledger_.OnPodsAsked();
+    ledger_.OnPodsListed();
+    pod_.uid = "u";
+    pod_.ns = "ns";
+    pod_.name = "f-1";
+    pod_.function = "f";
+    pod_.function_uid = "fu";
+    pod_.grace_seconds = 2;
+    pod_.finalizers = {instances::kLedgerFinalizer};
+    pod_.relay.running = true;
+    pod_.server.running = true;
+    ledger_.OnPod(pod_, now_);
+  }
+
+  void EndPod(const std::string& message) {
+    pod_.relay.running = false;
+    pod_.relay.terminated = true;
+    pod_.relay.message = message;
+    pod_.server.running = false;
+    pod_.server.terminated = true;
+    ledger_.OnPod(pod_, now_);
+  }
+
+  // The status is written, and its answer taken.
+  void Write() {
+    const Book book = *ledger_.BookToWrite("fu", now_);
+    ledger_.OnWriting("fu", book);
+    ledger_.OnFunction("fu", ++version_, book);
+  }
+
+  void LoseFinalizer() {
+    pod_.finalizers.clear();
+    ledger_.OnPod(pod_, now_);
+  }
+
+  std::vector<Action> Plan() { return ledger_.Plan(now_); }
+  Book TheBook() const { return *ledger_.BookOf("fu"); }
+
+  Ledger ledger_;
+  instances::Pod pod_;
+  TimePoint now_ = kNow;
+  std::uint64_t version_ = 10;
+};
+
+TEST_F(LedgerTest, AReportedSessionIsLoggedAtOnceAndItsPodDeletedWhileTheRelayRuns) {
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  const auto actions = Plan();
+  ASSERT_EQ(Only<LogSession>(actions).size(), 1u);
+  EXPECT_EQ(Only<LogSession>(actions)[0].record.instance(), "f-1");
+  EXPECT_EQ(Only<RemovePod>(actions).size(), 1u);
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty()) << "once";
+}
+
+TEST_F(LedgerTest, FromReportToCounters) {
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  Plan();
+  EndPod(kClean);
+  EXPECT_TRUE(Only<RemoveFinalizer>(Plan()).empty()) << "its entry is not persisted";
+  Write();
+  const auto actions = Plan();
+  EXPECT_EQ(Only<RemoveFinalizer>(actions).size(), 1u);
+  EXPECT_EQ(Only<AckSession>(actions).size(), 1u) << "persisted: the gateway may forget it";
+  LoseFinalizer();
+  Write();
+  EXPECT_EQ(TheBook().sessions.by_code, (std::map<int, std::int64_t>{{200, 1}}));
+  ledger_.OnPodGone("u", now_);
+  EXPECT_TRUE(Only<LogUncounted>(Plan()).empty());
+  Write();
+  EXPECT_EQ(TheBook().sessions.total, 1);
+  EXPECT_TRUE(TheBook().uncounted.empty());
+}
+
+TEST_F(LedgerTest, WithoutAReportTheTerminationMessageIsTheRecord) {
+  EndPod(kClean);
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.status_code(), 200);
+  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.billed_ms, 1000);
+}
+
+TEST_F(LedgerTest, P18_ARelayThatDiedInASessionLeavesASyntheticRecord) {
+  EndPod(kLive);
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.status_code(), 500);
+  EXPECT_GT(logged[0].record.billed_ms(), 0);
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  EXPECT_EQ(Only<LogLate>(Plan()).size(), 1u) << "late: it changes nothing";
+  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.by_code.count(500), 1u);
+}
+
+TEST_F(LedgerTest, P19_WhereNoMessageExistsTheGatewaysViewCounts) {
+  ledger_.OnGatewayView("u", {"r1", 1'000'000, 3'000'000});
+  EXPECT_TRUE(Only<AckSession>(Plan()).empty()) << "not before the entry is persisted";
+  pod_.deleting = true;
+  ledger_.OnPod(pod_, now_);
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty());
+  EXPECT_EQ(ledger_.NextDeadline(now_), now_ + 12s) << "grace and 10 s";
+  now_ += 12s;
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.status_code(), 500);
+  EXPECT_EQ(logged[0].record.billed_ms(), 2000);
+  Write();
+  EXPECT_EQ(Only<AckSession>(Plan()).size(), 1u);
+}
+
+TEST_F(LedgerTest, AnUndoneClaimLeavesNoRecordWhateverAGatewaySays) {
+  ledger_.OnGatewayView("u", {"r1", 0, 3'000'000});
+  EndPod("");
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty());
+  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), Book());
+}
+
+TEST_F(LedgerTest, E22_AKilledServerMakes439A434WhenTheRuntimeSaysSoInTime) {
+  ledger_.OnReport("u", Record("r1", 439, "UserProcessExited"), Totals({{439, 1}}, 0), now_);
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty()) << "it waits for the container's status";
+  pod_.server.terminated = true;
+  pod_.server.reason = "OOMKilled";
+  pod_.server.exit_code = 137;
+  ledger_.OnPod(pod_, now_);
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.status_code(), 434);
+  EXPECT_EQ(logged[0].record.exit_code(), 137);
+}
+
+TEST_F(LedgerTest, E21_ARecordWaitsFiveSecondsForTheRuntimeAndNotLonger) {
+  ledger_.OnReport("u", Record("r1", 439, "UserProcessExited"), Totals({{439, 1}}, 0), now_);
+  Plan();
+  now_ += 5s;
+  ASSERT_EQ(Only<LogSession>(Plan()).size(), 1u);
+}
+
+TEST_F(LedgerTest, P17_AnEvictedInstanceMakes499A500) {
+  ledger_.OnReport("u", Record("r1", 499, "RequestCanceled"), Totals({{499, 1}}, 0), now_);
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty());
+  pod_.disrupted = true;
+  ledger_.OnPod(pod_, now_);
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.status_code(), 500);
+}
+
+TEST_F(LedgerTest, S3_20_ASharedInstanceIsCountedOnceFromItsTotals) {
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 1, 7), now_);
+  EXPECT_TRUE(Only<RemovePod>(Plan()).empty()) << "a session is still open";
+  // The report of a third session is lost; the totals of the last one tell of it.
+  ledger_.OnReport("u", Record("r2", 456), Totals({{200, 2}, {456, 1}}, 0, 15), now_);
+  EndPod(
+      R"({"totals":{"byCode":{"200":2,"456":1},"established":3,"billedMilliseconds":15},"open":[]})");
+  Plan();
+  const Book book = *ledger_.BookToWrite("fu", now_);
+  ASSERT_EQ(book.uncounted.size(), 1u);
+  EXPECT_EQ(book.uncounted[0].sessions.by_code, (std::map<int, std::int64_t>{{200, 2}, {456, 1}}));
+  EXPECT_EQ(book.uncounted[0].sessions.billed_ms, 15) << "the union, not the sum";
+}
+
+TEST_F(LedgerTest, P18_OpenSessionsOfADeadSharedInstanceEndWith500) {
+  EndPod(R"({"totals":{"byCode":{"200":2},"established":3,"billedMilliseconds":15},
+             "open":["AZGKlNt2cACAAAAAAAAAAA"]})");
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.request_id(), "01918a94-db76-7000-8000-000000000000");
+  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.by_code,
+            (std::map<int, std::int64_t>{{200, 2}, {500, 1}}));
+}
+
+TEST_F(LedgerTest, ABookWrittenByAnotherOperatorStopsTheCountingUntilPodsAreListedAnew) {
+  EndPod(kClean);
+  Plan();
+  ledger_.OnFunction("fu", ++version_, {{}, {{"u", Counters()}}});
+  EXPECT_EQ(Only<ListPods>(Plan()).size(), 1u);
+  LoseFinalizer();
+  EXPECT_EQ(ledger_.BookToWrite("fu", now_), TheBook()) << "nothing is counted on an old view";
+  ledger_.OnPodsAsked();
+  ledger_.OnPodsListed();
+  EXPECT_TRUE(ledger_.BookToWrite("fu", now_)->uncounted.empty());
+}
+
+TEST_F(LedgerTest, AnUnknownOutcomeThatTurnsOutToBeOursIsOurs) {
+  EndPod(kClean);
+  Plan();
+  const Book book = *ledger_.BookToWrite("fu", now_);
+  ledger_.OnWriting("fu", book);               // no answer comes
+  ledger_.OnFunction("fu", ++version_, book);  // the watch tells that it stands
+  EXPECT_TRUE(Only<ListPods>(Plan()).empty());
+}
+
+TEST_F(LedgerTest, AnOlderVersionFromALaggingWatchIsIgnored) {
+  EndPod(kClean);
+  Plan();
+  Write();
+  ledger_.OnFunction("fu", version_ - 1, {});
+  EXPECT_EQ(TheBook().uncounted.size(), 1u);
+}
+
+TEST_F(LedgerTest, K10_APodWhoseFunctionIsGoneIsLoggedAndLetGo) {
+  ledger_.OnFunctionGone("fu");
+  EndPod(kClean);
+  const auto actions = Plan();
+  EXPECT_EQ(Only<LogSession>(actions).size(), 1u);
+  EXPECT_EQ(Only<RemoveFinalizer>(actions).size(), 1u);
+}
+
+TEST_F(LedgerTest, K10_AStrippedFinalizerIsSaid) {
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  Plan();
+  LoseFinalizer();
+  ledger_.OnPodGone("u", now_);
+  EXPECT_EQ(Only<LogUncounted>(Plan()).size(), 1u);
+  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), Book());
+}
+
+TEST_F(LedgerTest, AWriteThatWasNotSeenToWorkIsSentAgain) {
+  EndPod(kClean);
+  Plan();
+  Write();
+  EXPECT_EQ(Only<RemoveFinalizer>(Plan()).size(), 1u);
+  EXPECT_TRUE(Only<RemoveFinalizer>(Plan()).empty());
+  EXPECT_EQ(ledger_.NextDeadline(now_), now_ + 2s);
+  now_ += 2s;
+  EXPECT_EQ(Only<RemoveFinalizer>(Plan()).size(), 1u);
+}
+
+TEST_F(LedgerTest, I7_ALivingInstanceAsksForNothing) {
+  EXPECT_TRUE(Plan().empty());
+  EXPECT_EQ(ledger_.NextDeadline(now_), std::nullopt);
+  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), TheBook());
+}
+
+}  // namespace
+}  // namespace wsf::ledger
