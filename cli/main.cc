@@ -6,6 +6,7 @@
 
 #include "cli/connect.h"
 #include "cli/dev.h"
+#include "cli/sessions.h"
 
 int main(int argc, char** argv) {
   CLI::App app("WebSocket functions: one instance per live connection.", "wsf");
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   int status = 0;
   wsf::cli::AddDev(&app, &status);
   wsf::cli::AddConnect(&app, &status);
+  wsf::cli::AddSessions(&app, &status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -45,6 +45,8 @@ struct Flags {
 };
 
 void Declare(CLI::App* app, Flags* flags) {
+  // Whoever wraps a command may add flags behind ours: the last one holds.
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--listen", flags->listen, "ip:port for clients");
   app->add_option("--admin-listen", flags->admin_listen, "ip:port of /metrics and /healthz");
   app->add_option("--operator", flags->operator_address, "ip:port of the operator")->required();
@@ -53,7 +55,8 @@ void Declare(CLI::App* app, Flags* flags) {
                   "NAMESPACE/NAME served where no other function fits");
   app->add_flag("--loopback-only", flags->loopback_only,
                 "refuse a Host or Origin that is not this machine");
-  app->add_option("--allow-origin", flags->allowed_origins, "allowed with --loopback-only");
+  app->add_option("--allow-origin", flags->allowed_origins, "allowed with --loopback-only")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app->add_option("--max-waiting", flags->max_waiting,
                   "held handshakes of one function; the next gets 503")
       ->check(CLI::Range(1, 1000000));

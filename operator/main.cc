@@ -11,10 +11,12 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/kube/rest_client.h"
+#include "common/net/endpoint.h"
 #include "common/observe/log.h"
 #include "common/rpc/credentials.h"
 #include "operator/control/operator.h"
-#include "operator/kube/rest_client.h"
+#include "operator/control/sessions_server.h"
 #include "operator/service/fleet_service.h"
 #include "operator/service/instance_service.h"
 
@@ -32,6 +34,7 @@ struct Flags {
   std::string watch_ns;
   std::string sidecar_listen = "0.0.0.0:9443";
   std::string gateway_listen = "0.0.0.0:9444";
+  std::string sessions_listen = "0.0.0.0:9445";
   std::string advertise;
   std::string public_url = "ws://localhost:8080";
   std::string relay_image = "wsf-sidecar";
@@ -39,11 +42,14 @@ struct Flags {
 };
 
 void Declare(CLI::App* app, Flags* flags) {
+  // Whoever wraps a command may add flags behind ours: the last one holds.
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--kubeconfig", flags->kubeconfig, "file; default: the cluster we run in");
   app->add_option("--namespace", flags->ns, "our own namespace, where our Secrets are");
   app->add_option("--watch-namespace", flags->watch_ns, "only this namespace's functions");
   app->add_option("--sidecar-listen", flags->sidecar_listen, "ip:port for sidecars");
   app->add_option("--gateway-listen", flags->gateway_listen, "ip:port for gateways");
+  app->add_option("--sessions-listen", flags->sessions_listen, "ip:port of GET /sessions");
   app->add_option("--advertise", flags->advertise, "ip:port told to sidecars");
   app->add_option("--public-url", flags->public_url, "start of status.url");
   app->add_option("--relay-image", flags->relay_image, "image of wsf-sidecar");
@@ -71,6 +77,23 @@ std::unique_ptr<grpc::Server> Serve(const std::string& address, const wsf::contr
     std::exit(kExitUsage);
   }
   return server;
+}
+
+boost::asio::ip::tcp::acceptor Listen(boost::asio::io_context& io, const std::string& address) {
+  boost::asio::ip::tcp::acceptor acceptor(io);
+  boost::system::error_code error = boost::asio::error::invalid_argument;
+  if (const auto endpoint = wsf::net::ParseEndpoint(address)) {
+    acceptor.open(endpoint->protocol(), error);
+    acceptor.set_option(boost::asio::socket_base::reuse_address(true), error);
+    acceptor.bind(*endpoint, error);
+    if (!error) acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
+  }
+  if (error) {
+    std::fprintf(stderr, "wsf-operator: cannot listen on %s: %s; choose another with %s\n",
+                 address.c_str(), error.message().c_str(), "--sessions-listen");
+    std::exit(kExitUsage);
+  }
+  return acceptor;
 }
 
 // The API may not be up yet, and the chart's Secrets may come a moment later.
@@ -136,6 +159,8 @@ int main(int argc, char** argv) {
   const auto gateway_server = Serve(flags.gateway_listen, keys, &fleet_service, 4 << 20);
   Log(Level::kInfo, "serving",
       {{"sidecars", flags.sidecar_listen}, {"gateways", flags.gateway_listen}});
+  wsf::net::Spawn(io.get_executor(),
+                  wsf::control::AcceptSessions(Listen(io, flags.sessions_listen), the_operator));
   the_operator.Start();
   io.run();
   return 1;

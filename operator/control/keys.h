@@ -5,8 +5,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/kube/client.h"
 #include "common/tls/certificate.h"
-#include "operator/kube/client.h"
 
 namespace wsf::control {
 

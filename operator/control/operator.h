@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "common/kube/client.h"
 #include "operator/control/gateways.h"
 #include "operator/control/history.h"
 #include "operator/control/keys.h"
@@ -14,7 +15,6 @@
 #include "operator/control/status_writer.h"
 #include "operator/fleet/fleet.h"
 #include "operator/instances/pod.h"
-#include "operator/kube/client.h"
 #include "operator/kube/informer.h"
 #include "operator/ledger/ledger.h"
 #include "operator/service/fleet_service.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/time.h"
-#include "operator/kube/client.h"
+#include "common/kube/client.h"
 
 namespace wsf::control {
 

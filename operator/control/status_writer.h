@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "common/base/time.h"
+#include "common/kube/client.h"
 #include "operator/fleet/fleet.h"
-#include "operator/kube/client.h"
 #include "operator/ledger/ledger.h"
 
 namespace wsf::control {

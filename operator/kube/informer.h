@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "operator/kube/client.h"
+#include "common/kube/client.h"
 
 namespace wsf::kube {
 

@@ -109,7 +109,7 @@ std::optional<Router::Target> Router::ParsePath(const std::string& path) {
   return target;
 }
 
-std::variant<Reply, Watch> Router::Handle(const Request& request) {
+std::variant<Reply, Watch, Proxy> Router::Handle(const Request& request) {
   try {
     return Dispatch(request);
   } catch (const Json::exception& error) {
@@ -118,11 +118,16 @@ std::variant<Reply, Watch> Router::Handle(const Request& request) {
   }
 }
 
-std::variant<Reply, Watch> Router::Dispatch(const Request& request) {
+std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
   if (request.method == "GET") {
     if (const auto document = Discover(request.path)) return JsonReply(200, *document);
     if (request.path == "/healthz" || request.path == "/readyz")
       return Reply{200, "text/plain", "ok"};
+  }
+  if (absl::StartsWith(request.path, kSessionsProxy)) {
+    const std::string path = request.path.substr(sizeof(kSessionsProxy) - 1);
+    return Proxy{backends_.sessions_address, request.method,
+                 path + (request.raw_query.empty() ? "" : "?" + request.raw_query)};
   }
   if (request.path == "/apis/authentication.k8s.io/v1/tokenreviews") return ReviewToken(request);
   const auto target = ParsePath(request.path);
@@ -135,7 +140,7 @@ std::variant<Reply, Watch> Router::Dispatch(const Request& request) {
   return JsonReply(request.method == "POST" ? 201 : 200, std::get<Json>(result));
 }
 
-std::variant<Reply, Watch> Router::Read(const Request& request, const Target& target) {
+std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Target& target) {
   const std::string watch = Get(request.query, "watch");
   if (watch == "1" || watch == "true") return StartWatch(request, target);
   if (target.name.empty()) return List(request, target);

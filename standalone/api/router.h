@@ -14,6 +14,7 @@ namespace wsf::api {
 struct Request {
   std::string method;
   std::string path;                          ///< without the query, percent-decoded
+  std::string raw_query;                     ///< as it came
   std::map<std::string, std::string> query;  ///< decoded
   std::string accept;
   std::string content_type;
@@ -44,6 +45,13 @@ struct Watch {
   std::string Bookmark(std::uint64_t version) const;
 };
 
+/// A request that a Service is to answer.
+struct Proxy {
+  std::string address;  ///< ip:port
+  std::string method;
+  std::string target;  ///< path and query
+};
+
 /// What else the API answers from.
 struct Backends {
   /// TokenReview: the `status` for a token.
@@ -52,17 +60,23 @@ struct Backends {
   std::function<std::optional<std::string>(const std::string& ns, const std::string& pod,
                                            const std::string& container)>
       read_log;
+  /// ip:port of the operator's sessions: the Service proxy's only target.
+  std::string sessions_address;
 };
+
+/// Where `wsf sessions` finds them, with a cluster's API server as with this one.
+inline constexpr char kSessionsProxy[] =
+    "/api/v1/namespaces/wsf-system/services/wsf-operator:sessions/proxy";
 
 /// Maps requests to the objects: paths, verbs, discovery, Table form. No I/O.
 class Router {
  public:
   Router(Objects* objects, Backends backends) : objects_(objects), backends_(std::move(backends)) {}
 
-  std::variant<Reply, Watch> Handle(const Request& request);
+  std::variant<Reply, Watch, Proxy> Handle(const Request& request);
 
  private:
-  std::variant<Reply, Watch> Dispatch(const Request& request);
+  std::variant<Reply, Watch, Proxy> Dispatch(const Request& request);
   struct Target {
     const Resource* resource = nullptr;
     std::string ns;
@@ -72,7 +86,7 @@ class Router {
   static std::optional<Target> ParsePath(const std::string& path);
 
   Result<Json> Write(const Request& request, const Target& target);
-  std::variant<Reply, Watch> Read(const Request& request, const Target& target);
+  std::variant<Reply, Watch, Proxy> Read(const Request& request, const Target& target);
   Reply List(const Request& request, const Target& target);
   Watch StartWatch(const Request& request, const Target& target);
   Reply Log(const Request& request, const Target& target);

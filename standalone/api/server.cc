@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/time.h"
 #include "common/net/await.h"
+#include "common/net/endpoint.h"
 
 namespace wsf::api {
 namespace {
@@ -28,6 +29,8 @@ using BeastRequest = beast_http::request<beast_http::string_body>;
 
 constexpr auto kBookmarks = std::chrono::seconds(15);
 constexpr std::size_t kMaxBodyBytes = 4 << 20;
+constexpr std::size_t kMaxForwardedBytes = 64 << 20;
+constexpr auto kForwardTime = std::chrono::seconds(10);
 
 std::string Decode(const std::string& text) {
   std::string out;
@@ -56,6 +59,7 @@ Request ToRequest(const BeastRequest& from) {
   request.method = Copy(from.method_string());
   request.path = Decode(target.substr(0, question));
   if (question != std::string::npos) {
+    request.raw_query = target.substr(question + 1);
     for (const absl::string_view part : absl::StrSplit(target.substr(question + 1), '&')) {
       const std::pair<std::string, std::string> pair =
           absl::StrSplit(part, absl::MaxSplits('=', 1));
@@ -94,6 +98,7 @@ struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
   /// Returns whether the connection can be used again.
   net::awaitable<bool> Answer(Stream& stream, BeastRequest request);
   net::awaitable<void> StreamWatch(Stream& stream, Watch watch);
+  net::awaitable<Reply> Forward(Proxy proxy);
 
   boost::asio::io_context& io;
   boost::asio::ip::tcp::acceptor acceptor;
@@ -158,7 +163,7 @@ net::awaitable<void> Server::Inside::Serve(boost::asio::ip::tcp::socket socket) 
 
 net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request) {
   const bool keep_alive = request.keep_alive();
-  std::variant<Reply, Watch> answer;
+  std::variant<Reply, Watch, Proxy> answer;
   if (IsFromPage(request)) {
     answer = ErrorReply({403, "Forbidden", "web pages may not use this API"});
   } else {
@@ -168,6 +173,7 @@ net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request
     co_await StreamWatch(stream, std::move(*watch));
     co_return false;
   }
+  if (Proxy* proxy = std::get_if<Proxy>(&answer)) answer = co_await Forward(std::move(*proxy));
   Reply& reply = std::get<Reply>(answer);
   beast_http::response<beast_http::string_body> response;
   response.version(11);
@@ -179,6 +185,38 @@ net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request
   net::error_code error;
   co_await beast_http::async_write(stream, response, net::Await(error));
   co_return keep_alive && !error;
+}
+
+net::awaitable<Reply> Server::Inside::Forward(Proxy proxy) {
+  const Reply unavailable =
+      ErrorReply({503, "ServiceUnavailable", "the operator does not answer; is it starting?"});
+  const auto endpoint = net::ParseEndpoint(proxy.address);
+  if (!endpoint) co_return unavailable;
+  beast::tcp_stream stream(io);
+  stream.expires_after(kForwardTime);
+  net::error_code error;
+  co_await stream.async_connect(*endpoint, net::Await(error));
+  if (error) co_return unavailable;
+  beast_http::request<beast_http::empty_body> request;
+  request.version(11);
+  request.method_string(proxy.method);
+  request.target(proxy.target);
+  request.set(beast_http::field::host, proxy.address);
+  request.set(beast_http::field::connection, "close");
+  request.prepare_payload();
+  co_await beast_http::async_write(stream, request, net::Await(error));
+  if (error) co_return unavailable;
+  beast::flat_buffer buffer;
+  beast_http::response_parser<beast_http::string_body> parser;
+  parser.body_limit(kMaxForwardedBytes);
+  co_await beast_http::async_read(stream, buffer, parser, net::Await(error));
+  if (error) co_return unavailable;
+  const auto response = parser.release();
+  Reply reply;
+  reply.status = static_cast<int>(response.result_int());
+  reply.content_type = Copy(response[beast_http::field::content_type]);
+  reply.body = response.body();
+  co_return reply;
 }
 
 // Changes go into a queue as they happen and out as the client takes them.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <filesystem>
 #include <fstream>
@@ -27,6 +28,12 @@ void WriteSecret(const std::string& path, const std::string& text) {
 
 void AppendLine(const std::string& path, const std::string& line) {
   std::ofstream(path, std::ios::app) << line << '\n';
+}
+
+constexpr std::size_t kMaxKeptLogs = 200;
+
+std::string LogOf(const std::string& data_folder, const std::string& ns, const std::string& pod) {
+  return data_folder + "/logs/" + ns + "." + pod + ".log";
 }
 
 // Made by somebody else than the operator: this runtime runs no other shape.
@@ -79,6 +86,7 @@ void Runtime::StartPod(const Json& pod) {
   running.token = Hex(RandomBytes(32));
   std::filesystem::create_directories(running.folder);
   WriteSecret(running.folder + "/token", running.token);
+  WriteSecret(running.folder + "/function.log", "");  // one that says nothing has a log too
 
   PodRunner::Callbacks callbacks;
   callbacks.on_status = [this, ns = running.ns, name = running.name](const Json& status) {
@@ -104,9 +112,22 @@ void Runtime::OnGone(const std::string& uid) {
   if (found == running_.end()) return;
   addresses_->GiveBack(found->second.address, std::chrono::steady_clock::now());
   objects_->FinishPod(found->second.ns, found->second.name);
+  KeepLog(found->second);
   std::error_code ignored;
   std::filesystem::remove_all(found->second.folder, ignored);
   running_.erase(found);
+}
+
+void Runtime::KeepLog(const Running& running) {
+  std::error_code error;
+  const std::string path = LogOf(options_.data_folder, running.ns, running.name);
+  std::filesystem::create_directories(options_.data_folder + "/logs", error);
+  std::filesystem::rename(running.folder + "/function.log", path, error);
+  if (error) return;  // it has said nothing
+  kept_logs_.push_back(path);
+  if (kept_logs_.size() <= kMaxKeptLogs) return;
+  std::filesystem::remove(kept_logs_.front(), error);
+  kept_logs_.pop_front();
 }
 
 Json Runtime::ReviewToken(const std::string& token) const {
@@ -130,7 +151,11 @@ std::optional<std::string> Runtime::ReadLog(const std::string& ns, const std::st
     std::ifstream file(running.folder + "/" + container + ".log");
     return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   }
-  return std::nullopt;
+  const std::string path = LogOf(options_.data_folder, ns, pod);
+  const bool is_kept = std::find(kept_logs_.begin(), kept_logs_.end(), path) != kept_logs_.end();
+  if (!is_kept || container != "function") return std::nullopt;
+  std::ifstream kept(path);
+  return std::string((std::istreambuf_iterator<char>(kept)), std::istreambuf_iterator<char>());
 }
 
 }  // namespace wsf::runtime

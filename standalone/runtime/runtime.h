@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,6 +53,8 @@ class Runtime {
   void OnPod(const api::Change& change);
   void StartPod(const api::Json& pod);
   void OnGone(const std::string& uid);
+  /// What an ended instance's server has said stays readable for a while: that is when it is asked.
+  void KeepLog(const Running& running);
 
   boost::asio::io_context& io_;
   api::Objects* const objects_;
@@ -59,6 +62,7 @@ class Runtime {
   const Options options_;
   std::shared_ptr<void> subscription_;
   std::map<std::string, Running> running_;  // by pod uid
+  std::deque<std::string> kept_logs_;       // files, oldest first
 };
 
 }  // namespace wsf::runtime

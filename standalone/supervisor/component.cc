@@ -17,8 +17,9 @@ using std::chrono::milliseconds;
 
 constexpr int kExitUnusable = 2;
 constexpr auto kBackOff = milliseconds(100);
-constexpr auto kBackOffMax = milliseconds(5000);
-constexpr auto kHealthy = std::chrono::seconds(10);
+// People wait for it on this machine, and one start costs little.
+constexpr auto kBackOffMax = milliseconds(1000);
+constexpr auto kHealthy = std::chrono::seconds(2);
 
 }  // namespace
 

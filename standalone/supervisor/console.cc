@@ -9,6 +9,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// An operator that was killed repeats what was not counted yet: at most 500 of a function.
+constexpr std::size_t kMaxSeen = 10000;
+
 std::string Bytes(std::int64_t bytes) {
   if (bytes < 10000) return absl::StrCat(bytes, " B");
   if (bytes < 10'000'000) return absl::StrCat(bytes / 1024, " KiB");
@@ -78,7 +81,19 @@ void Console::OnLog(const std::string& line) {
   std::fflush(stdout);
 }
 
+bool Console::IsNew(const Json& record) {
+  const std::string key = Text(record, "podUid") + "/" + Text(record, "requestId");
+  if (!seen_.insert(key).second) return false;
+  last_.push_back(key);
+  if (last_.size() > kMaxSeen) {
+    seen_.erase(last_.front());
+    last_.pop_front();
+  }
+  return true;
+}
+
 void Console::OnSession(const Json& log) {
+  if (!IsNew(log)) return;
   Json record = log;
   for (const char* added : {"ts", "level", "msg"}) record.erase(added);
   std::printf("%s\n", DescribeSession(record).c_str());

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdio>
+#include <deque>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 namespace wsf::supervisor {
@@ -28,9 +30,13 @@ class Console {
 
  private:
   void OnSession(const nlohmann::json& record);
+  /// A new operator may log what the killed one had logged already: at least once becomes once.
+  bool IsNew(const nlohmann::json& record);
 
   bool ok_ = true;
   std::FILE* records_ = nullptr;
+  std::set<std::string> seen_;    // pod uid and request id
+  std::deque<std::string> last_;  // the same, oldest first
 };
 
 /// The line of an ended session: code, who closed, how long, how much, and the field to change when

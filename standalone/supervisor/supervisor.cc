@@ -26,6 +26,7 @@
 #include "standalone/runtime/runtime.h"
 #include "standalone/supervisor/component.h"
 #include "standalone/supervisor/console.h"
+#include "standalone/supervisor/current.h"
 #include "standalone/supervisor/source_watch.h"
 
 namespace wsf::supervisor {
@@ -37,6 +38,7 @@ constexpr int kExitUsage = 2;
 constexpr int kApiPort = 6443;
 constexpr int kSidecarPort = 9443;
 constexpr int kGatewayPort = 9444;
+constexpr int kSessionsPort = 9445;
 constexpr int kAdminPort = 8081;
 constexpr int kCertificateDays = 365;
 constexpr char kSystemNamespace[] = "wsf-system";
@@ -105,7 +107,8 @@ class Supervisor {
             {[this](const std::string& token) { return runtime_.ReviewToken(token); },
              [this](const std::string& ns, const std::string& pod, const std::string& container) {
                return runtime_.ReadLog(ns, pod, container);
-             }}) {}
+             },
+             absl::StrCat(platform_, ":", kSessionsPort)}) {}
 
   int Run() {
     if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
@@ -178,6 +181,7 @@ class Supervisor {
         absl::StrCat("--namespace=", kSystemNamespace),
         absl::StrCat("--sidecar-listen=", platform_, ":", kSidecarPort),
         absl::StrCat("--gateway-listen=", platform_, ":", kGatewayPort),
+        absl::StrCat("--sessions-listen=", platform_, ":", kSessionsPort),
         absl::StrCat("--public-url=ws://", UrlHost(), ":", port_)};
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
     operator_ = std::make_unique<Component>(
@@ -246,11 +250,12 @@ class Supervisor {
                           {"gatewayPid", gateway_->pid()}};
       WriteFile(options_.ready_path, ready.dump() + "\n");
     }
+    current_ = std::make_unique<Current>(kubeconfig_);
     std::printf("\n  %s\n\n", url.c_str());
     std::printf("Each connection gets a process of its own. Try it:  wsf connect %s\n",
                 url.c_str());
-    std::printf("kubectl --kubeconfig %s get wsf -w   Ctrl-C ends everything.\n\n",
-                kubeconfig_.c_str());
+    std::printf("Sessions:  wsf sessions -w    Ctrl-C ends everything.\n");
+    std::printf("kubectl --kubeconfig %s get wsf -w\n\n", kubeconfig_.c_str());
     std::fflush(stdout);
   }
 
@@ -313,6 +318,7 @@ class Supervisor {
   std::shared_ptr<void> subscription_;
   std::unique_ptr<Component> operator_;
   std::unique_ptr<Component> gateway_;
+  std::unique_ptr<Current> current_;
   boost::asio::steady_timer shutdown_timer_{io_};
   boost::asio::steady_timer idle_timer_{io_};
   boost::asio::steady_timer source_timer_{io_};

@@ -4,8 +4,8 @@
 #include <functional>
 #include <memory>
 
-#include "operator/kube/client.h"
-#include "operator/kube/kubeconfig.h"
+#include "common/kube/client.h"
+#include "common/kube/kubeconfig.h"
 
 namespace wsf::kube {
 

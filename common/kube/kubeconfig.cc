@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/kube/kubeconfig.h"
+#include "common/kube/kubeconfig.h"
 
 #include <cstdlib>
 #include <fstream>

@@ -15,7 +15,8 @@ using Json = nlohmann::json;
 /// The answer to one request. `status` 0: none came (see `error`), the outcome is unknown.
 struct Response {
   int status = 0;
-  Json body;
+  Json body;         ///< discarded when the answer is not JSON
+  std::string text;  ///< the answer as it came
   std::string error;
 
   bool ok() const { return status >= 200 && status < 300; }

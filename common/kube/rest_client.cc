@@ -4,7 +4,7 @@
 // pool is kept at two, proxies stay out, a watch is pushed into a sink that waits for its reader,
 // and a POST or PATCH that it sends twice on a dying connection meets deterministic names.
 
-#include "operator/kube/rest_client.h"
+#include "common/kube/rest_client.h"
 
 #include <cpprest/http_client.h>
 #include <cpprest/rawptrstream.h>
@@ -228,7 +228,8 @@ class RestClient : public Client {
           return response.extract_vector().then([response](std::vector<unsigned char> body) {
             Response result;
             result.status = response.status_code();
-            result.body = Json::parse(body.begin(), body.end(), nullptr, false);
+            result.text.assign(body.begin(), body.end());
+            result.body = Json::parse(result.text, nullptr, false);
             return result;
           });
         })

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/sessions.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/api.h"
+#include "common/base/time.h"
+
+namespace wsf::cli {
+namespace {
+
+using kube::Json;
+
+constexpr int kExitUsage = 2;
+constexpr char kProxy[] = "/api/v1/namespaces/%s/services/wsf-operator:sessions/proxy";
+constexpr auto kWatchPause = std::chrono::seconds(1);
+
+struct Flags {
+  std::string kubeconfig;
+  std::string system = "wsf-system";
+  std::string ns;
+  std::string function;
+  std::string session;
+  std::string output = "table";
+  bool watch = false;
+};
+
+int Fail(const std::string& what) {
+  std::fprintf(stderr, "wsf: %s\n", what.c_str());
+  return kExitUsage;
+}
+
+std::string WhyNot(const kube::Response& answer) {
+  if (answer.status == 0) {
+    return "the API does not answer; is `wsf dev` still running? (" + answer.error + ")";
+  }
+  return answer.Message();
+}
+
+std::string Text(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "-";
+}
+
+absl::StatusOr<Json> ReadSessions(Api* api, const Flags& flags) {
+  const std::string path =
+      absl::StrFormat(kProxy, flags.system) +
+      absl::StrCat("/sessions?namespace=", flags.ns, "&function=", flags.function);
+  kube::Response answer = api->Get(path);
+  if (!answer.ok() || !answer.body.is_object()) return absl::UnavailableError(WhyNot(answer));
+  return std::move(answer.body);
+}
+
+std::string Seconds(std::int64_t millis) { return absl::StrFormat("%.1fs", millis / 1000.0); }
+
+// One line of the table. A live session has no end yet: 202, and for how long so far.
+std::string Line(const Json& session) {
+  const int code = session.value("statusCode", 0);
+  const std::int64_t start = ParseRfc3339(session.value("requestStart", ""));
+  const std::int64_t millis = session.contains("durationMs")
+                                  ? session.value("durationMs", std::int64_t{0})
+                                  : (UnixMicros() - start) / 1000;
+  const std::string reason =
+      code == 202 ? "live, " + Text(session, "client") : Text(session, "reason");
+  return absl::StrFormat("%-37s%-21s%-9s%-5d%-26s%-10s%s\n", Text(session, "requestId"),
+                         Rfc3339Seconds(start), Seconds(millis), code, reason,
+                         Text(session, "closedBy"), Text(session, "instance"));
+}
+
+void PrintHeader(const Flags& flags) {
+  if (flags.output == "json") return;
+  std::printf("%-37s%-21s%-9s%-5s%-26s%-10s%s\n", "SESSION", "START", "TIME", "CODE", "REASON",
+              "CLOSED BY", "INSTANCE");
+}
+
+void Print(const Flags& flags, const Json& session) {
+  std::fputs(flags.output == "json" ? (session.dump() + "\n").c_str() : Line(session).c_str(),
+             stdout);
+}
+
+int RunSessions(const Flags& flags) {
+  const auto api = Api::Open(flags.kubeconfig);
+  if (!api.ok()) return Fail(std::string(api.status().message()));
+  std::set<std::string> printed;
+  bool first = true;
+  while (true) {
+    const absl::StatusOr<Json> sessions = ReadSessions(api->get(), flags);
+    if (!sessions.ok()) return Fail(std::string(sessions.status().message()));
+    if (std::exchange(first, false)) PrintHeader(flags);
+    for (const char* part : {"records", "live"}) {
+      for (const Json& each : sessions->value(part, Json::array())) {
+        if (printed.insert(part + Text(each, "requestId")).second) Print(flags, each);
+      }
+    }
+    std::fflush(stdout);
+    if (!flags.watch) return 0;
+    std::this_thread::sleep_for(kWatchPause);
+  }
+}
+
+// A whole id, or as much of its end as tells it from the others: the live log shows six characters.
+absl::StatusOr<Json> FindSession(Api* api, const Flags& flags) {
+  const absl::StatusOr<Json> sessions = ReadSessions(api, flags);
+  if (!sessions.ok()) return sessions.status();
+  std::vector<Json> found;
+  for (const char* part : {"live", "records"}) {
+    for (const Json& each : sessions->value(part, Json::array())) {
+      if (absl::EndsWith(Text(each, "requestId"), flags.session)) found.push_back(each);
+    }
+  }
+  if (found.empty()) {
+    return absl::NotFoundError("no session " + flags.session + "; `wsf sessions` lists them");
+  }
+  if (found.size() > 1) {
+    return absl::InvalidArgumentError("several sessions end with " + flags.session +
+                                      "; give more of the id");
+  }
+  return found.front();
+}
+
+int RunEnd(const Flags& flags) {
+  const auto api = Api::Open(flags.kubeconfig);
+  if (!api.ok()) return Fail(std::string(api.status().message()));
+  const absl::StatusOr<Json> session = FindSession(api->get(), flags);
+  if (!session.ok()) return Fail(std::string(session.status().message()));
+  const std::string id = Text(*session, "requestId");
+  if (session->value("statusCode", 0) != 202) return Fail("session " + id + " has ended already");
+  const kube::Response answer =
+      (*api)->Post(absl::StrFormat(kProxy, flags.system) + "/sessions/" + id + "/end");
+  if (!answer.ok()) return Fail(WhyNot(answer));
+  std::printf("session %s is being ended (499)\n", id.c_str());
+  return 0;
+}
+
+int RunLogs(const Flags& flags) {
+  const auto api = Api::Open(flags.kubeconfig);
+  if (!api.ok()) return Fail(std::string(api.status().message()));
+  const absl::StatusOr<Json> session = FindSession(api->get(), flags);
+  if (!session.ok()) return Fail(std::string(session.status().message()));
+  const kube::Response answer =
+      (*api)->Get(absl::StrCat("/api/v1/namespaces/", Text(*session, "namespace"), "/pods/",
+                               Text(*session, "instance"), "/log?container=function"));
+  if (answer.status == 404) {
+    return Fail("the instance " + Text(*session, "instance") + " has gone, and its log with it");
+  }
+  if (!answer.ok()) return Fail(WhyNot(answer));
+  std::fputs(answer.text.c_str(), stdout);
+  return 0;
+}
+
+void AddCommon(CLI::App* command, Flags* flags) {
+  command->add_option("--kubeconfig", flags->kubeconfig,
+                      "default: $KUBECONFIG, your running wsf dev, ~/.kube/config");
+  command->add_option("--system-namespace", flags->system, "where the operator runs")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddSessions(CLI::App* app, int* status) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* sessions =
+      app->add_subcommand("sessions", "List the last session records and the live sessions.");
+  AddCommon(sessions, flags.get());
+  sessions->add_option("-n,--namespace", flags->ns, "only this namespace's");
+  sessions->add_option("function", flags->function, "only this function's");
+  sessions->add_option("-o,--output", flags->output, "table, or json: one object a line")
+      ->check(CLI::IsMember({"table", "json"}));
+  sessions->add_flag("-w,--watch", flags->watch, "go on with what happens");
+  sessions->callback([flags, status] { *status = RunSessions(*flags); });
+
+  CLI::App* end = app->add_subcommand("end", "End one live session (status code 499).");
+  AddCommon(end, flags.get());
+  end->add_option("session", flags->session, "its id, or the end of it")->required();
+  end->callback([flags, status] { *status = RunEnd(*flags); });
+
+  CLI::App* logs = app->add_subcommand("logs", "Show what a session's server has written.");
+  AddCommon(logs, flags.get());
+  logs->add_option("session", flags->session, "its id, or the end of it")->required();
+  logs->callback([flags, status] { *status = RunLogs(*flags); });
+}
+
+}  // namespace wsf::cli

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include "common/net/await.h"
+#include "operator/control/operator.h"
+
+namespace wsf::control {
+
+/// Answers one request on the operator's port for people (contracts.md): `wsf sessions` and
+/// `wsf end` reach it through the API server's service proxy. It shows all tenants, so it is closed
+/// to pods.
+///
+///     GET  /sessions?namespace=NS&function=NAME   {"live": [...], "records": [...]}
+///     POST /sessions/ID/end                       204; 404 no such live session; 503 no answer
+///     GET  /healthz                               200
+///
+/// A page in a browser (it sends an Origin) is refused.
+net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator);
+
+/// Accepts for as long as the io_context runs.
+net::awaitable<void> AcceptSessions(boost::asio::ip::tcp::acceptor acceptor,
+                                    Operator& the_operator);
+
+}  // namespace wsf::control
