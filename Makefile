@@ -11,7 +11,7 @@ PROGRAMS := wsf wsf-operator wsf-gateway wsf-sidecar wsf-report
 PYTHON := /usr/bin/python3
 REPORTS := build/reports
 
-.PHONY: help run build test unit-test e2e-test lint bench install packages clean
+.PHONY: help run build test unit-test e2e-test fault-test soak lint bench install packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,11 +25,19 @@ build: packages ## build all programs into build/release/bin
 
 test: build examples/echo-node/node_modules ## unit and end-to-end tests, one closing line
 	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
-	@status=0; $(MAKE) --no-print-directory -k unit-test e2e-test || status=1; \
+	@status=0; $(MAKE) --no-print-directory -k unit-test e2e-test fault-test || status=1; \
 	  tools/summary || status=1; exit $$status
 
 unit-test:
 	@$(BIN)/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit.xml
+
+fault-test:
+	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  --junitxml=$(REPORTS)/fault.xml tests/fault
+
+soak: build ## 20,000 sessions under random kills of every part; WSF_SOAK_SEED=... replays
+	@WSF_SOAK_SESSIONS=$${WSF_SOAK_SESSIONS:-20000} WSF_BIN=$(abspath $(BIN)) \
+	  $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/fault/test_soak.py
 
 e2e-test:
 	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \

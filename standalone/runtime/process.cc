@@ -40,6 +40,14 @@ struct Plan {
   pid_t parent;
 };
 
+// Sockets that Asio accepts are open to children. A server must not hold the platform's connections
+// open, nor see them.
+void CloseOnExec() {
+  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  const int limit = static_cast<int>(sysconf(_SC_OPEN_MAX));  // Linux before 5.11
+  for (int fd = 3; fd < limit; ++fd) fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 [[noreturn]] void RunChild(const Plan& plan) {
   const auto fail = [&plan] {
     const int error = errno;
@@ -62,6 +70,7 @@ struct Plan {
     errno = private_port::InstallFilter(plan.filter);
     if (errno != 0) fail();
   }
+  CloseOnExec();
   execvpe(plan.arguments[0], plan.arguments, plan.environment);
   fail();
   _exit(127);

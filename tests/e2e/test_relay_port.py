@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from dev_rig import Dev, wait_for
+from dev_rig import Dev, DevRig, wait_for
 from peers import (BINARY, CLOSE, CONTINUATION, TEXT, Peer, field, switching_protocols,
                    upgrade_request)
 from puppets import COMMAND, PuppetMaster
@@ -307,3 +307,17 @@ def test_H25_a_race_between_two_gateways_is_invisible(tmp_path, programs):
         second.wait()
         dev.close()
         master.close()
+
+
+def test_a_server_and_its_sidecar_inherit_no_connection_of_the_platform(tmp_path, programs):
+    rig = DevRig(tmp_path, programs)
+    try:
+        first = rig.connect()
+        live = rig.connect()  # started while the platform holds connections
+        sockets = [os.readlink(entry) for entry in
+                   pathlib.Path(f"/proc/{live.server.pid}/fd").iterdir() if entry.is_symlink()]
+        assert sum(name.startswith("socket:") for name in sockets) <= 4, sockets
+        first.client.end()
+        live.client.end()
+    finally:
+        rig.close()
