@@ -27,6 +27,11 @@ std::string PodPath(const instances::Pod& pod) {
   return absl::StrCat("/api/v1/namespaces/", pod.ns, "/pods/", pod.name);
 }
 
+// No answer, or one that tells of the API's own state and not of the request.
+bool IsPassing(const kube::Response& response) {
+  return response.status == 0 || response.status == 429 || response.status >= 500;
+}
+
 }  // namespace
 
 // ---- Fleet ----
@@ -42,7 +47,9 @@ void Operator::Do(const fleet::CreateInstance& action) {
                     if (response.ok()) {
                       OnPodObject(response.body);  // before the watch tells: nothing is made twice
                     } else if (response.status == 409) {
-                      fleet_.OnCreated(action.function_key, action.name);  // the next ordinal
+                      fleet_.OnNameTaken(action.function_key, action.name, Now());
+                    } else if (IsPassing(response)) {
+                      fleet_.OnCreateUnanswered(action.function_key, action.name, Now());
                     } else {
                       fleet_.OnCreateFailed(action.function_key, action.name, response.Message(),
                                             Now());
@@ -54,25 +61,32 @@ void Operator::Do(const fleet::CreateInstance& action) {
 }
 
 void Operator::Do(const fleet::DeleteInstance& action) {
-  if (const fleet::Instance* instance = fleet_.Find(action.uid)) DeletePod(instance->pod);
+  if (const fleet::Instance* instance = fleet_.Find(action.uid))
+    DeletePod(instance->pod, Grace::kEnded);
 }
 
 void Operator::Do(const fleet::AskState& action) {
   AskState(action.uid, [] {});
 }
 
-void Operator::DeletePod(const instances::Pod& pod) {
+void Operator::Do(const fleet::DropInstance& action) {
+  if (const fleet::Instance* instance = fleet_.Find(action.uid)) {
+    DeletePod(instance->pod, Grace::kOfPod);
+  }
+}
+
+void Operator::DeletePod(const instances::Pod& pod, Grace grace) {
   if (!deleting_.insert(pod.uid).second) return;
-  const Json options = {{"gracePeriodSeconds", kEndedGraceSeconds},
-                        {"preconditions", {{"uid", pod.uid}}}};
-  client_->Delete(PodPath(pod), options, [this, pod](const kube::Response& response) {
+  Json options = {{"preconditions", {{"uid", pod.uid}}}};
+  if (grace == Grace::kEnded) options["gracePeriodSeconds"] = kEndedGraceSeconds;
+  client_->Delete(PodPath(pod), options, [this, pod, grace](const kube::Response& response) {
     if (response.ok() || response.status == 404 || response.status == 409) return;
     observe::Log(Level::kWarning, "delete failed",
                  {{"instance", pod.name}, {"error", response.Message()}});
     const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
-    timer->async_wait([this, pod, timer](const boost::system::error_code& error) {
+    timer->async_wait([this, pod, grace, timer](const boost::system::error_code& error) {
       deleting_.erase(pod.uid);
-      if (!error && fleet_.Find(pod.uid) != nullptr) DeletePod(pod);
+      if (!error && fleet_.Find(pod.uid) != nullptr) DeletePod(pod, grace);
     });
   });
 }
@@ -85,7 +99,7 @@ void Operator::Do(const fleet::CloseInstance& action) {
              [this, pod](const ControlAnswer& answer) {
                const bool closed = answer.http_status == 204;
                fleet_.OnCloseAnswered(pod.uid, closed, Now());
-               if (closed) DeletePod(pod);
+               if (closed) DeletePod(pod, Grace::kEnded);
                AskStates();
                Schedule();
              });
@@ -167,7 +181,8 @@ void Operator::Do(const ledger::AckSession& action) {
 }
 
 void Operator::Do(const ledger::RemovePod& action) {
-  if (const fleet::Instance* instance = fleet_.Find(action.uid)) DeletePod(instance->pod);
+  if (const fleet::Instance* instance = fleet_.Find(action.uid))
+    DeletePod(instance->pod, Grace::kEnded);
 }
 
 void Operator::Do(const ledger::RemoveFinalizer& action) {

@@ -76,6 +76,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void Reconcile();
   void Do(const fleet::CreateInstance& action);
   void Do(const fleet::DeleteInstance& action);
+  void Do(const fleet::DropInstance& action);
   void Do(const fleet::AskState& action);
   void Do(const fleet::CloseInstance& action);
   void Do(const fleet::EndSessions& action);
@@ -91,7 +92,8 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void Do(const ledger::RemoveFinalizer& action);
   void Do(const ledger::PutBackFinalizer& action);
   void Do(const ledger::ListPods& action);
-  void DeletePod(const instances::Pod& pod);
+  enum class Grace { kOfPod, kEnded };
+  void DeletePod(const instances::Pod& pod, Grace grace);
   void WriteStatuses();
   v1::ToGateway Free(const fleet::Instance& instance, const std::string& home) const;
 

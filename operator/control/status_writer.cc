@@ -76,7 +76,8 @@ void StatusWriter::OnWritten(const std::string& key, const std::string& path,
   if (response.ok()) {
     const auto found = states_.find(key);
     if (found != states_.end()) found->second.busy = false;
-    return on_object_(response.body);
+    on_object_(response.body);
+    return on_free_();
   }
   if (response.status != 409) {
     observe::Log(observe::Level::kWarning, "status not written",
@@ -86,6 +87,7 @@ void StatusWriter::OnWritten(const std::string& key, const std::string& path,
     const auto found = states_.find(key);
     if (found != states_.end()) found->second.busy = false;
     if (read.ok()) on_object_(read.body);
+    on_free_();
   });
 }
 

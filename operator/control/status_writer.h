@@ -21,13 +21,16 @@ namespace wsf::control {
 /// Threading: confined to the operator's thread.
 class StatusWriter {
  public:
-  /// `on_object` gets every newer version of a function that a write or a conflict brings.
+  /// `on_object` gets every version of a function that a write or a conflict brings; `on_free` is
+  /// called when the next write is possible, whatever became of the last one.
   StatusWriter(kube::Client* client, std::string public_url, ledger::Ledger* ledger,
-               std::function<void(const kube::Json& object)> on_object)
+               std::function<void(const kube::Json& object)> on_object,
+               std::function<void()> on_free)
       : client_(client),
         public_url_(std::move(public_url)),
         ledger_(ledger),
-        on_object_(std::move(on_object)) {}
+        on_object_(std::move(on_object)),
+        on_free_(std::move(on_free)) {}
 
   /// A function's newest version.
   void OnFunction(const std::string& key, const std::string& version, kube::Json status);
@@ -54,6 +57,7 @@ class StatusWriter {
   const std::string public_url_;
   ledger::Ledger* const ledger_;
   const std::function<void(const kube::Json&)> on_object_;
+  const std::function<void()> on_free_;
   std::map<std::string, State> states_;                        // by function key
   std::map<std::string, std::pair<std::string, int>> events_;  // name -> first time, count
 };

@@ -54,7 +54,7 @@ std::optional<std::string> Fleet::OnFunctionGone(const std::string& uid) {
 
 void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
   Starts& starts = starts_[pod.function_key()];
-  starts.creating.erase(pod.name);
+  if (starts.creating.erase(pod.name) > 0) starts.unanswered = 0;
   std::uint64_t ordinal = 0;
   const std::size_t dash = pod.name.rfind('-');
   if (dash != std::string::npos && absl::SimpleAtoi(pod.name.substr(dash + 1), &ordinal)) {
@@ -188,8 +188,21 @@ void Fleet::OnCloseAnswered(const std::string& uid, bool closed, TimePoint now) 
   }
 }
 
-void Fleet::OnCreated(const std::string& function_key, const std::string& name) {
-  starts_[function_key].creating.erase(name);
+void Fleet::OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now) {
+  const bool known = std::any_of(instances_.begin(), instances_.end(), [&](const auto& each) {
+    return each.second.pod.function_key() == function_key && each.second.pod.name == name;
+  });
+  if (known) {
+    starts_[function_key].creating.erase(name);  // the next ordinal
+  } else {
+    starts_[function_key].creating[name] = now + seconds(1);  // the watch will tell of it
+  }
+}
+
+void Fleet::OnCreateUnanswered(const std::string& function_key, const std::string& name,
+                               TimePoint now) {
+  Starts& starts = starts_[function_key];
+  starts.creating[name] = now + BackOff(++starts.unanswered);
 }
 
 void Fleet::OnCreateFailed(const std::string& function_key, const std::string& name,

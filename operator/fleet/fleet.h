@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -86,6 +85,9 @@ struct CreateInstance {
 struct DeleteInstance {
   std::string uid;
 };
+struct DropInstance {  ///< its function has gone: it gets its own grace period (P15)
+  std::string uid;
+};
 struct AskState {  ///< of its sidecar, before it is given up
   std::string uid;
 };
@@ -111,8 +113,8 @@ struct TellFailure {  ///< an Event: why an instance did not start
   std::string function_key;
   http::Refusal refusal;
 };
-using Action = std::variant<CreateInstance, DeleteInstance, AskState, CloseInstance, EndSessions,
-                            TellFree, TellWithdraw, TellRefuse, TellFailure>;
+using Action = std::variant<CreateInstance, DeleteInstance, DropInstance, AskState, CloseInstance,
+                            EndSessions, TellFree, TellWithdraw, TellRefuse, TellFailure>;
 
 /// The fleet as a pure state machine: told of what happens, it says what to do. Level-based: what
 /// Plan() returns depends on what is known now, not on the order in which it was learnt.
@@ -154,7 +156,10 @@ class Fleet {
   void OnEndFailed(const std::string& uid);
   /// `closed`: the sidecar agreed to close its slot.
   void OnCloseAnswered(const std::string& uid, bool closed, TimePoint now);
-  void OnCreated(const std::string& function_key, const std::string& name);
+  /// The name is taken already: by what we asked for before, or by an older instance.
+  void OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now);
+  /// The API did not answer, or is overloaded: nobody is refused for that.
+  void OnCreateUnanswered(const std::string& function_key, const std::string& name, TimePoint now);
   void OnCreateFailed(const std::string& function_key, const std::string& name,
                       const std::string& message, TimePoint now);
   void OnGatewayLost(const std::string& gateway);
@@ -177,7 +182,10 @@ class Fleet {
 
  private:
   struct Starts {
-    std::set<std::string> creating;  // names asked for and not seen yet (expectations)
+    // Names asked for and not seen yet (expectations), and when to ask again: an unknown outcome is
+    // asked for under the same name, so that nothing is made twice (faults.md 2).
+    std::map<std::string, TimePoint> creating;
+    int unanswered = 0;  // creates in a row
     std::uint64_t next_ordinal = 1;
     int failures = 0;  // in a row
     TimePoint back_off_until;

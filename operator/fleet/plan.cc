@@ -28,7 +28,12 @@ std::vector<Action> Fleet::Plan(TimePoint now) {
   std::vector<Action> actions;
   CheckStarting(now, &actions);
   for (auto& [uid, instance] : instances_) {
-    const bool free = instance.phase == Phase::kFree && !instance.closing;
+    const bool orphan = FunctionOf(instance) == nullptr;
+    if (orphan && !instance.pod.deleting && pods_listed_) {
+      instance.pod.deleting = true;  // as the cluster's garbage collection does, or has not yet
+      actions.push_back(DropInstance{uid});
+    }
+    const bool free = instance.phase == Phase::kFree && !instance.closing && !orphan;
     if (free == instance.told_free) continue;
     instance.told_free = free;
     if (free) {
@@ -157,6 +162,15 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
   const auto limit = static_cast<int>(function.spec.max_instances.value_or(1 << 20));
   const int wanted_free = std::min(counts.waiting + static_cast<int>(function.spec.warm_instances),
                                    limit - counts.live);
+  for (auto each = starts.creating.begin(); each != starts.creating.end();) {
+    const bool current = each->first.substr(0, each->first.rfind('-')) == revision;
+    if (current && now >= each->second) {
+      each->second = TimePoint::max();
+      actions->push_back(CreateInstance{key, each->first, revision});
+    }
+    const bool waiting = current || each->second == TimePoint::max();
+    each = waiting ? std::next(each) : starts.creating.erase(each);
+  }
   const int creating = static_cast<int>(starts.creating.size());
   const int room = limit - counts.live - counts.starting - counts.free - creating;
   const int missing = std::min(wanted_free - current_free - creating, room);
@@ -165,7 +179,7 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
     const int at_once = starts.failures > 0 ? 1 - counts.starting - creating : missing;
     for (int i = 0; i < std::min(missing, at_once); ++i) {
       const std::string name = NextName(function);
-      starts.creating.insert(name);
+      starts.creating[name] = TimePoint::max();
       actions->push_back(CreateInstance{key, name, revision});
     }
   }
@@ -248,6 +262,9 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
   for (const auto& [key, starts] : starts_) {
     if (starts.surplus_since) consider(*starts.surplus_since + surplus_);
     if (starts.failures > 0) consider(starts.back_off_until);
+    for (const auto& [name, again] : starts.creating) {
+      if (again != TimePoint::max()) consider(again);
+    }
   }
   return next;
 }

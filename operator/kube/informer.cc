@@ -19,6 +19,11 @@ std::string UidOf(const Json& object) {
   return object.value("metadata", Json::object()).value("uid", "");
 }
 
+std::string NameOf(const Json& object) {
+  const Json metadata = object.value("metadata", Json::object());
+  return metadata.value("namespace", "") + "/" + metadata.value("name", "");
+}
+
 std::string VersionOf(const Json& object) {
   return object.value("metadata", Json::object()).value("resourceVersion", "");
 }
@@ -60,17 +65,27 @@ void Informer::OnList(const Response& response) {
     return Again([this] { List(); });
   }
   expired_ = false;
-  std::set<std::string> gone = std::exchange(known_, {});
+  std::map<std::string, std::string> gone = known_;
   for (const Json& item : response.body.value("items", Json::array())) {
-    const std::string uid = UidOf(item);
-    known_.insert(uid);
-    gone.erase(uid);
-    callbacks_.on_object(item);
+    gone.erase(NameOf(item));
+    Tell(item);
   }
-  for (const std::string& uid : gone) callbacks_.on_gone(uid);
+  for (const auto& [name, uid] : gone) {
+    known_.erase(name);
+    callbacks_.on_gone(uid);
+  }
   version_ = VersionOf(response.body);
   callbacks_.on_listed();
   Watch();
+}
+
+// An object of the same name and another uid says that the old one has gone, whether or not its
+// deletion was told.
+void Informer::Tell(const Json& object) {
+  std::string& uid = known_[NameOf(object)];
+  const std::string old = std::exchange(uid, UidOf(object));
+  if (!old.empty() && old != uid) callbacks_.on_gone(old);
+  callbacks_.on_object(object);
 }
 
 void Informer::Watch() {
@@ -91,11 +106,11 @@ void Informer::OnLine(const std::string& line) {
   }
   back_off_ = kBackOff;
   if (type == "DELETED") {
-    known_.erase(UidOf(object));
+    const auto known = known_.find(NameOf(object));
+    if (known != known_.end() && known->second == UidOf(object)) known_.erase(known);
     callbacks_.on_gone(UidOf(object));
   } else if (type != "BOOKMARK") {
-    known_.insert(UidOf(object));
-    callbacks_.on_object(object);
+    Tell(object);
   }
   version_ = VersionOf(object);
 }

@@ -4,8 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "common/kube/client.h"
@@ -40,6 +40,7 @@ class Informer {
   void OnLine(const std::string& line);
   void OnEnd(const absl::Status& status);
   void Again(std::function<void()> what);
+  void Tell(const Json& object);
   std::string Query(const std::string& more) const;
 
   Client* const client_;
@@ -49,10 +50,10 @@ class Informer {
   boost::asio::steady_timer timer_;
   std::chrono::milliseconds back_off_;
   std::unique_ptr<Client::Watch> watch_;
-  std::string version_;   // of the last handled event
-  int lists_ = 0;         // the answer to an older one is dropped
-  bool expired_ = false;  // a 410: the version is too old
-  std::set<std::string> known_;
+  std::string version_;                       // of the last handled event
+  int lists_ = 0;                             // the answer to an older one is dropped
+  bool expired_ = false;                      // a 410: the version is too old
+  std::map<std::string, std::string> known_;  // uid by namespace and name
 };
 
 }  // namespace wsf::kube

@@ -6,7 +6,6 @@ import http.client
 import json
 import pathlib
 import queue
-import re
 import socket
 import ssl
 import subprocess
@@ -27,41 +26,6 @@ def write_point(method: str, path: str, body: bytes) -> str:
     if method == "PATCH" and kind == "pods":
         return "PATCH pods " + ("finalizers" if b"finalizers" in body else "other")
     return f"{method} {kind}"
-
-
-class KubeAccess:
-    """The API of a running `wsf dev`, as its kubeconfig opens it."""
-
-    def __init__(self, kubeconfig: pathlib.Path, folder: pathlib.Path):
-        config = json.loads(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        self.host, self.port = re.match(r"https://(.*):(\d+)$", cluster["server"]).groups()
-        self.context = ssl.create_default_context(
-            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
-        pem = folder / "client.pem"
-        pem.write_bytes(base64.b64decode(user["client-certificate-data"]) +
-                        base64.b64decode(user["client-key-data"]))
-        self.context.load_cert_chain(pem)
-
-    def connect(self, timeout: float | None = 30) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(self.host, int(self.port), context=self.context,
-                                           timeout=timeout)
-
-    def call(self, method: str, path: str, body=None, content_type: str = "application/json"):
-        """Status and decoded answer of one request."""
-        connection = self.connect()
-        try:
-            connection.request(method, path, json.dumps(body) if body is not None else None,
-                               {"Content-Type": content_type})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
-        finally:
-            connection.close()
-
-    def get(self, path: str):
-        status, body = self.call("GET", path)
-        assert status == 200, body
-        return body
 
 
 class ApiProxy:

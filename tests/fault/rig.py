@@ -12,13 +12,12 @@ import time
 ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
-from api_proxy import ApiProxy, KubeAccess  # noqa: E402
+from api_proxy import ApiProxy  # noqa: E402
 from dev_rig import Dev, wait_for  # noqa: E402
+from kube_access import FUNCTIONS, PODS, KubeAccess  # noqa: E402,F401
 from peers import CLOSE, DEADLINE, TEXT, Peer, close_body, field, upgrade_request  # noqa: E402,F401
 
-FUNCTIONS = "/apis/wsf.dev/v1alpha1/namespaces/default/websocketfunctions/dev"
-PODS = "/api/v1/namespaces/default/pods"
-REST = 60.0  # seconds in which everything must come to rest, on a busy machine too
+REST = float(os.environ.get("WSF_REST_SECONDS", "60"))  # in which everything must come to rest, on a busy machine too
 
 
 class FaultRig:
@@ -91,7 +90,7 @@ class FaultRig:
     # ---- What is true at rest ----
 
     def function(self) -> dict:
-        return self.access().get(FUNCTIONS)
+        return self.access().get(FUNCTIONS + "/dev")
 
     def pods(self) -> list[dict]:
         return self.access().get(PODS)["items"]

@@ -8,6 +8,7 @@
 //     /drop          on the first message: the connection ends without a Close
 //     /exit/STATUS   on the first message: the process exits
 //     /refuse        answers the handshake with 403
+//     /wait          never answers the handshake
 //
 // One connection at a time, which is what it is for. WSF_TEST_START_MS delays its listening.
 
@@ -86,6 +87,11 @@ void Serve(int fd) {
   const std::string path = head->target;
   if (path == "/refuse") {
     return Write(fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  }
+  char byte;
+  if (path == "/wait") {
+    while (Read(fd, &byte, 1)) continue;
+    return;
   }
   const std::string key(head->fields.Find("Sec-WebSocket-Key").value_or(""));
   Write(fd,

@@ -274,6 +274,9 @@ TEST_F(FleetTest, APodOfADeletedFunctionOfTheSameNameIsNotAdopted) {
   fleet_.OnFunctionGone("fu");
   fleet_.OnFunction(again);
   EXPECT_EQ(fleet_.Count("ns/f").free, 0);
+  const auto actions = fleet_.Plan(now_);
+  EXPECT_EQ(Only<DropInstance>(actions).size(), 1u) << "garbage collection may not know of it";
+  EXPECT_TRUE(Only<TellFree>(actions).empty());
   Wait("2");
   EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
 }
@@ -295,6 +298,25 @@ TEST_F(FleetTest, WhatANewOperatorFoundIsNotClosedInItsFirstSeconds) {
   fresh.Plan(now_);
   EXPECT_TRUE(Only<CloseInstance>(fresh.Plan(now_ + 14s)).empty());
   EXPECT_EQ(Only<CloseInstance>(fresh.Plan(now_ + 15s)).size(), 1u);
+}
+
+TEST_F(FleetTest, Fault2_AnUnansweredCreateIsAskedForAgainUnderTheSameNameAndRefusesNobody) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const auto first = Only<CreateInstance>(fleet_.Plan(now_));
+  ASSERT_EQ(first.size(), 1u);
+  fleet_.OnCreateUnanswered("ns/f", first[0].name, now_);
+  auto actions = fleet_.Plan(now_);
+  EXPECT_TRUE(Only<CreateInstance>(actions).empty());
+  EXPECT_TRUE(Only<TellRefuse>(actions).empty());
+  EXPECT_EQ(fleet_.NextDeadline(now_), now_ + 1s);
+  actions = fleet_.Plan(now_ + 1s);
+  ASSERT_EQ(Only<CreateInstance>(actions).size(), 1u);
+  EXPECT_EQ(Only<CreateInstance>(actions)[0].name, first[0].name);
+  fleet_.OnNameTaken("ns/f", first[0].name, now_ + 1s);  // it had been made
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_ + 1s)).empty());
+  Appear(first[0]);
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_ + 2s)).empty());
 }
 
 TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
