@@ -37,7 +37,8 @@ class Dev:
     """A running `wsf dev`."""
 
     def __init__(self, folder: pathlib.Path, programs: pathlib.Path, command: list[str],
-                 flags: list[str] = (), env: dict | None = None, cwd: pathlib.Path | None = None):
+                 flags: list[str] = (), env: dict | None = None, cwd: pathlib.Path | None = None,
+                 records: str | None = None):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.programs = programs
@@ -47,7 +48,7 @@ class Dev:
         what = ["--", *command] if command else []
         self.process = subprocess.Popen(
             [programs / "wsf", "dev", "-p", "0", f"--ready-file={ready}", f"--data={folder}/data",
-             f"--records={self.records_file}", *flags, *what],
+             f"--records={records or self.records_file}", *flags, *what],
             env=dict(os.environ, **(env or {})), stdout=open(self.output_file, "wb"),
             stderr=subprocess.STDOUT, cwd=cwd)
         wait_for(lambda: ready.exists() or self.process.poll() is not None, "wsf dev is ready")

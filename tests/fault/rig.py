@@ -24,7 +24,8 @@ class FaultRig:
     """A running `wsf dev` with the scripted test server."""
 
     def __init__(self, folder: pathlib.Path, programs: pathlib.Path, flags: list[str] = (),
-                 env: dict | None = None, through_proxy: bool = True, prepare=lambda rig: None):
+                 env: dict | None = None, through_proxy: bool = True, prepare=lambda rig: None,
+                 records: str | None = None):
         folder.mkdir(parents=True, exist_ok=True)
         self._access = None
         self.folder = folder
@@ -33,7 +34,8 @@ class FaultRig:
         if through_proxy:
             flags += ["--operator-flag", f"--kubeconfig={self.proxy.kubeconfig}"]
         prepare(self)  # faults that hold from the very start
-        self.dev = Dev(folder / "dev", programs, [str(programs / "wsf-test-server")], flags, env)
+        self.dev = Dev(folder / "dev", programs, [str(programs / "wsf-test-server")], flags, env,
+                       records=records)
 
     def access(self) -> KubeAccess:
         if self._access is None:
@@ -95,7 +97,7 @@ class FaultRig:
     def pods(self) -> list[dict]:
         return self.access().get(PODS)["items"]
 
-    def unrest(self) -> str | None:
+    def unrest(self, total: int) -> str | None:
         """Why things have not come to rest yet; None when they have."""
         status = self.function().get("status")
         if status is None:
@@ -104,6 +106,8 @@ class FaultRig:
             return f"uncounted: {status['uncounted']}"
         if status.get("live") or status.get("liveSessions"):
             return "sessions are live"
+        if status.get("sessions", {}).get("total", 0) < total:
+            return f"{status['sessions']} instead of {total} sessions"
         for pod in self.pods():
             if "deletionTimestamp" in pod["metadata"]:
                 return f"pod {pod['metadata']['name']} is being deleted"
@@ -115,10 +119,11 @@ class FaultRig:
             return f"records {by_code}, counters {counted}"
         return None
 
-    def rest(self) -> dict:
-        """Waits until everything has come to rest and returns the counters."""
+    def rest(self, total: int = 0) -> dict:
+        """Waits until everything has come to rest, with at least `total` sessions counted, and
+        returns the counters."""
         until = time.monotonic() + REST
-        while (why := self.unrest()) is not None:
+        while (why := self.unrest(total)) is not None:
             assert time.monotonic() < until, f"no rest: {why}\n{self.dev.output()[-3000:]}"
             time.sleep(0.05)
         keys = [(r["podUid"], r["requestId"]) for r in self.dev.records()]

@@ -40,7 +40,7 @@ def echo(client) -> None:
 
 
 def check_counted(rig: FaultRig, total: int, more: int) -> None:
-    assert rig.rest()["total"] == total + more
+    assert rig.rest(total + more)["total"] == total + more
 
 
 def drop(*_) -> None:
