@@ -23,7 +23,7 @@ build: packages ## build all programs into build/release/bin
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
 	@cmake --build $(BUILD)
 
-test: build examples/echo-node/node_modules ## unit and end-to-end tests, one closing line
+test: build examples/echo-node/node_modules tests/clients/node_modules ## unit and end-to-end tests, one closing line
 	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
 	@status=0; $(MAKE) --no-print-directory -k unit-test e2e-test fault-test || status=1; \
 	  tools/summary || status=1; exit $$status
@@ -43,8 +43,8 @@ e2e-test:
 	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
 	  --junitxml=$(REPORTS)/e2e.xml tests/e2e
 
-examples/echo-node/node_modules: examples/echo-node/package-lock.json
-	@cd examples/echo-node && npm ci --silent --no-audit --no-fund && touch node_modules
+%/node_modules: %/package-lock.json
+	@cd $* && npm ci --silent --no-audit --no-fund && touch node_modules
 
 lint: packages ## format, include edges, coroutine rules, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')

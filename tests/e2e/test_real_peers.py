@@ -225,3 +225,23 @@ def test_another_listener_on_the_servers_port_is_no_obstacle(run, tmp_path):
         text = ECHO.format(host='"0.0.0.0"', start=PLAIN_START).replace("9000", str(port))
         dev = run(python_server(tmp_path, text), "--set", f"port={port}")
         asyncio.run(exchange(dev.url, compression=None))
+
+
+def test_S3_14_A17_a_client_that_gives_up_after_four_seconds_is_served_by_a_server_that_takes_six(
+        tmp_path, programs):
+    """reconnecting-websocket with its defaults: what it left keeps starting and serves its next try."""
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")], [],
+              {"WSF_TEST_START_MS": "6000"})
+    try:
+        answer = subprocess.run([NODE, str(ROOT / "tests" / "clients" / "reconnecting.js"), dev.url],
+                                capture_output=True, text=True, timeout=60)
+        assert answer.returncode == 0, answer.stderr[-500:]
+        opened, message = answer.stdout.splitlines()
+        tries, millis = map(int, opened.split()[1:])
+        assert message == "message hello"
+        assert tries >= 2, "the first one was given up"
+        assert millis >= 6000
+        records = wait_for(dev.records, "its record")
+        assert [r["statusCode"] for r in records] == [200]
+    finally:
+        dev.close()

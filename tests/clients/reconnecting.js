@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A client with reconnecting-websocket and its defaults: a try is given up after 4 s, the next one
+// comes 1 to 5 s later. Prints one line when it is connected and one for the echo, then ends.
+'use strict';
+
+const ReconnectingWebSocket = require('reconnecting-websocket');
+const WebSocket = require('ws');
+
+const start = Date.now();
+let tries = 0;
+
+class Counted extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    ++tries;
+  }
+}
+
+const socket = new ReconnectingWebSocket(process.argv[2], [], { WebSocket: Counted });
+socket.addEventListener('open', () => {
+  console.log(`open ${tries} ${Date.now() - start}`);
+  socket.send('hello');
+});
+socket.addEventListener('message', (event) => {
+  console.log(`message ${event.data}`);
+  socket.close(1000);
+});
+socket.addEventListener('close', (event) => {
+  if (event.code === 1000) process.exit(0);
+});

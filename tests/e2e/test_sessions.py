@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""U14: `wsf sessions`, `wsf end`, `wsf logs`."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from dev_rig import Dev, wait_for
+from peers import CLOSE, TEXT, close_body, field
+
+SHOUTS = ("import socket, sys\n"
+          "print('listening', flush=True)\n"
+          "import asyncio, websockets\n"
+          "async def serve(ws, *_):\n"
+          "    print('a client came', flush=True)\n"
+          "    async for message in ws:\n"
+          "        print('got', message, flush=True)\n"
+          "        await ws.send(message)\n"
+          "async def main():\n"
+          "    async with websockets.serve(serve, '0.0.0.0', 9000):\n"
+          "        await asyncio.Future()\n"
+          "asyncio.run(main())\n")
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory, programs):
+    dev = Dev(tmp_path_factory.mktemp("sessions"), programs, ["/usr/bin/python3", "-c", SHOUTS])
+    yield dev
+    dev.close()
+
+
+@pytest.fixture
+def wsf_program(dev, programs):
+    def run(*arguments: str, kubeconfig: str | None = dev.ready["kubeconfig"]):
+        env = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+        if kubeconfig is not None:
+            env["KUBECONFIG"] = kubeconfig
+        return subprocess.run([programs / "wsf", *arguments], env=env, capture_output=True,
+                              text=True, timeout=60)
+    return run
+
+
+def connect(dev):
+    client = dev.request()
+    head = client.receive_head()
+    assert head.startswith("HTTP/1.1 101 "), head
+    client.send(TEXT, b"hello")
+    client.expect(TEXT, b"hello")
+    return client, field(head, "X-Wsf-Request-Id")
+
+
+def listed(wsf_program, *arguments: str) -> dict[str, dict]:
+    answer = wsf_program("sessions", "-o", "json", *arguments)
+    assert answer.returncode == 0, answer.stderr
+    return {each["requestId"]: each for each in map(json.loads, answer.stdout.splitlines())}
+
+
+def test_U14_live_and_ended_sessions_are_listed(dev, wsf_program):
+    client, request_id = connect(dev)
+    live = listed(wsf_program)[request_id]
+    assert (live["statusCode"], live["client"]) == (202, "127.0.0.1")
+    assert (live["function"], live["namespace"]) == ("dev", "default")
+    table = wsf_program("sessions").stdout
+    assert table.split("\n")[0].split() == ["SESSION", "START", "TIME", "CODE", "REASON", "CLOSED",
+                                            "BY", "INSTANCE"]
+    assert request_id in table and live["instance"] in table
+    client.send(CLOSE, close_body(1000))
+    client.expect_close(1000)
+    client.end()
+    dev.record(request_id)
+    ended = wait_for(lambda: (lambda s: s if s["statusCode"] == 200 else None)(
+        listed(wsf_program)[request_id]), "it is listed as ended")
+    assert {**ended} == {**dev.record(request_id)}
+    assert request_id not in listed(wsf_program, "another-function")
+    assert request_id not in listed(wsf_program, "-n", "elsewhere")
+    assert request_id in listed(wsf_program, "dev")
+
+
+def test_U14_watch_goes_on(dev, programs):
+    process = subprocess.Popen(
+        [programs / "wsf", "sessions", "-w", "-o", "json", "--kubeconfig", dev.ready["kubeconfig"]],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        client, request_id = connect(dev)
+        until = time.monotonic() + 20
+        codes = []
+        while codes[-1:] != [456]:
+            assert time.monotonic() < until
+            line = json.loads(process.stdout.readline())
+            if line["requestId"] == request_id:
+                codes.append(line["statusCode"])
+                if codes == [202]:
+                    client.end()
+        assert codes == [202, 456]
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def test_U14_P15_end_ends_one_session_by_the_end_of_its_id(dev, wsf_program):
+    client, request_id = connect(dev)
+    other, _ = connect(dev)
+    answer = wsf_program("end", request_id[-8:])
+    assert answer.returncode == 0, answer.stderr
+    client.expect_close(1001, "499 function stopped")
+    client.end()
+    assert dev.record(request_id)["statusCode"] == 499
+    other.send(TEXT, b"undisturbed")
+    other.expect(TEXT, b"undisturbed")
+    other.end()
+    again = wsf_program("end", request_id)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "has ended already" in again.stderr
+
+
+def test_U14_logs_show_what_the_server_wrote_during_and_after_its_session(dev, wsf_program):
+    client, request_id = connect(dev)
+    during = wsf_program("logs", request_id[-8:])
+    assert during.stdout == "listening\na client came\ngot hello\n", during.stderr
+    client.end()
+    dev.record(request_id)
+    # Also what it wrote at its end; the pod has gone, and its log is kept for a while.
+    wait_for(lambda: wsf_program("logs", request_id).stdout.startswith(
+        during.stdout), "the log is kept")
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["end", "nonsense"], "no session nonsense"),
+    (["logs", "nonsense"], "no session nonsense"),
+    (["end"], "session is required"),
+    (["sessions", "-o", "yaml"], "yaml"),
+    (["sessions", "--kubeconfig", "/nowhere"], "cannot read /nowhere"),
+])
+def test_U14_U16_bad_input(wsf_program, arguments, says):
+    answer = wsf_program(*arguments)
+    assert answer.returncode == 2
+    assert says in answer.stderr
+
+
+def test_U14_U16_a_stopped_one_is_told(tmp_path, programs, wsf_program):
+    stopped = Dev(tmp_path, programs, ["true"])
+    stopped.close()
+    answer = wsf_program("sessions", kubeconfig=stopped.ready["kubeconfig"])
+    assert answer.returncode == 2
+    assert "does not answer" in answer.stderr
+
+
+def test_U14_without_a_flag_the_running_one_is_asked(tmp_path, programs):
+    env = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    dev = Dev(tmp_path / "dev", programs, ["true"], env=env)
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **env}
+    try:
+        answer = subprocess.run([programs / "wsf", "sessions"], env=bare, capture_output=True,
+                                text=True, timeout=60)
+        assert (answer.returncode, answer.stderr) == (0, "")
+    finally:
+        dev.close()
+    assert not (tmp_path / "wsf").exists(), "nothing is left behind"
+    answer = subprocess.run([programs / "wsf", "sessions"], env=bare, capture_output=True, text=True,
+                            timeout=60)
+    assert answer.returncode == 2
+    assert "--kubeconfig" in answer.stderr
+
+
+def test_U14_S22_a_page_may_not_see_sessions(dev):
+    import socket
+    address = dev.ready["adminUrl"].split("//")[1].split(":")[0]
+    peer = socket.create_connection((address, 9445))
+    peer.sendall(b"GET /sessions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n\r\n")
+    assert peer.recv(4096).startswith(b"HTTP/1.1 403 ")
+    peer.close()
