@@ -9,6 +9,7 @@ const WebSocket = require('ws');
 
 const start = Date.now();
 let tries = 0;
+let echoed = false;
 
 class Counted extends WebSocket {
   constructor(...args) {
@@ -24,8 +25,9 @@ socket.addEventListener('open', () => {
 });
 socket.addEventListener('message', (event) => {
   console.log(`message ${event.data}`);
+  echoed = true;
   socket.close(1000);
 });
 socket.addEventListener('close', (event) => {
-  if (event.code === 1000) process.exit(0);
+  if (echoed) process.exit(event.code === 1000 ? 0 : 1); // a try that is given up is told as 1000 too
 });
