@@ -15,6 +15,7 @@ class Counted extends WebSocket {
   constructor(...args) {
     super(...args);
     ++tries;
+    this.on('error', () => {}); // without a listener, ws ends the process when a try is given up
   }
 }
 
