@@ -55,6 +55,7 @@ lint: packages ## format, include edges, coroutine rules, shell scripts
 
 bench: build ## compare sidecar and gateway with a bare relay in one run; prints ratios
 	@$(PYTHON) tests/bench/relay_bench.py --bin $(BIN)
+	@$(PYTHON) tests/bench/start_bench.py --bin $(BIN)
 
 install: build ## copy the programs to PREFIX/bin
 	@install -d $(DESTDIR)$(PREFIX)/bin
