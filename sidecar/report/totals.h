@@ -13,6 +13,7 @@ namespace wsf::report {
 class Totals {
  public:
   void Begin() { ++open_; }
+  void Undo() { --open_; }
   void Established(TimePoint now);
   /// A session has ended; `established` says whether Established was called for it.
   enum class Was { kEstablished, kOnlyClaimed };

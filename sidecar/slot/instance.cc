@@ -50,7 +50,7 @@ Instance::Instance(boost::asio::io_context& io, InstanceOptions options, report:
     : io_(io),
       options_(std::move(options)),
       reporter_(reporter),
-      termination_message_(termination_message),
+      journal_(termination_message),
       on_over_(std::move(on_over)) {}
 
 void Instance::Start() {
@@ -218,8 +218,7 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
     co_return;
   }
   if (buffer_ == nullptr) buffer_ = std::make_unique<relay::ReadBuffer>();
-  SessionParts parts = {
-      io_, probe_, *buffer_, *termination_message_, totals_, lingering_, [this] { OverIfDone(); }};
+  SessionParts parts = {io_, probe_, *buffer_, journal_, lingering_, [this] { OverIfDone(); }};
   const auto session =
       std::make_shared<Session>(parts, std::move(client), std::move(head), *settings);
   sessions_[session.get()] = session;
@@ -243,7 +242,7 @@ net::awaitable<void> Instance::ReportEnded(v1::SessionRecord record) {
   v1::Report report;
   report.mutable_ended()->set_pod_uid(options_.pod_uid);
   *report.mutable_ended()->mutable_record() = std::move(record);
-  *report.mutable_ended()->mutable_instance_totals() = totals_.Message();
+  *report.mutable_ended()->mutable_instance_totals() = journal_.totals();
   const TimePoint give_up = std::chrono::steady_clock::now() + kEndedTime;
   milliseconds back_off = kEndedBackOff;
   while (true) {

@@ -12,9 +12,8 @@
 #include "common/net/await.h"
 #include "common/net/head_reader.h"
 #include "sidecar/relay/relay.h"
+#include "sidecar/report/journal.h"
 #include "sidecar/report/reporter.h"
-#include "sidecar/report/termination_message.h"
-#include "sidecar/report/totals.h"
 #include "sidecar/slot/listen_probe.h"
 #include "sidecar/slot/session.h"
 #include "sidecar/slot/slot.h"
@@ -69,11 +68,10 @@ class Instance {
   boost::asio::io_context& io_;
   const InstanceOptions options_;
   report::Reporter* const reporter_;
-  report::TerminationMessage* const termination_message_;
+  report::Journal journal_;
   std::function<void()> on_over_;
   Slot slot_;
   ListenProbe probe_;
-  report::Totals totals_;
   std::unique_ptr<relay::ReadBuffer> buffer_;
   const TimePoint started_ = std::chrono::steady_clock::now();
   Endpoint server_address_;

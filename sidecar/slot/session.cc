@@ -6,16 +6,13 @@
 #include <boost/asio/write.hpp>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/text.h"
 #include "common/net/head_reader.h"
-#include "common/record/record.h"
 #include "sidecar/slot/answers.h"
 
 namespace wsf::slot {
 namespace {
 
-using report::Totals;
 using std::chrono::milliseconds;
 
 // As in handshake.cc: a server that exits closes its connection before its port.
@@ -83,18 +80,7 @@ Session::Session(SessionParts parts, Socket client, http::RequestHead head,
       start_(std::chrono::steady_clock::now()),
       start_wall_(UnixMicros()),
       handshake_(std::make_unique<Handshake>(client_, server_, std::move(head))) {
-  parts_.totals.Begin();
-  WriteStep("claimed");
-}
-
-void Session::WriteStep(std::string_view state) {
-  std::string text =
-      absl::StrCat("{\"state\":", JsonText(state), ",\"requestId\":", JsonText(request_id_),
-                   ",\"requestStart\":", JsonText(Rfc3339(start_wall_)));
-  if (established_wall_ != 0) {
-    absl::StrAppend(&text, ",\"established\":", JsonText(Rfc3339(established_wall_)));
-  }
-  parts_.termination_message.Write(text + "}");
+  parts_.journal.Claimed(request_id_, start_wall_);
 }
 
 net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
@@ -107,7 +93,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   HandshakeResult result = co_await handshake_->Run(server, time_left, &parts_.probe);
   handshake_.reset();
   if (result.kind == HandshakeResult::Kind::kNotStarted) {
-    parts_.termination_message.Write("");
+    parts_.journal.Undone(request_id_);
     Dismiss(RefusedAnswer(Slot::Answer::kStarting));
     co_return std::nullopt;
   }
@@ -115,9 +101,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   record.set_request_id(request_id_);
   record.set_request_start(start_wall_);
   record.set_http_status(result.http_status);
-  Totals::Was was = Totals::Was::kOnlyClaimed;
   if (result.kind == HandshakeResult::Kind::kEstablished) {
-    was = Totals::Was::kEstablished;
     co_await Relay(std::move(result), &record);
   } else {
     SetEnd(result.status_code, result.reason, result.closed_by, &record);
@@ -126,8 +110,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   const TimePoint now = std::chrono::steady_clock::now();
   record.set_ended(UnixMicros());
   record.set_duration_ms(MillisBetween(start_, now));
-  parts_.totals.End(record.status_code(), was, now);
-  parts_.termination_message.Write(RecordJson(record));
+  parts_.journal.Ended(record, now);
   co_return record;
 }
 
@@ -138,10 +121,8 @@ void Session::Dismiss(std::string last_words) {
 
 net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord* record) {
   const TimePoint established = std::chrono::steady_clock::now();
-  established_wall_ = UnixMicros();
-  parts_.totals.Established(established);
-  WriteStep("live");
-  record->set_established(established_wall_);
+  record->set_established(UnixMicros());
+  parts_.journal.Established(request_id_, established, record->established());
   const http::Fields& fields = handshake.answer.fields;
   record->set_subprotocol(ToUtf8(fields.Find("Sec-WebSocket-Protocol").value_or("")));
   record->set_extensions(ToUtf8(fields.Find("Sec-WebSocket-Extensions").value_or("")));

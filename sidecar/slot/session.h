@@ -12,8 +12,7 @@
 #include "common/http/head.h"
 #include "common/net/await.h"
 #include "sidecar/relay/relay.h"
-#include "sidecar/report/termination_message.h"
-#include "sidecar/report/totals.h"
+#include "sidecar/report/journal.h"
 #include "sidecar/session/settings.h"
 #include "sidecar/slot/handshake.h"
 #include "sidecar/slot/listen_probe.h"
@@ -26,8 +25,7 @@ struct SessionParts {
   boost::asio::io_context& io;
   ListenProbe& probe;
   relay::ReadBuffer& buffer;
-  report::TerminationMessage& termination_message;
-  report::Totals& totals;
+  report::Journal& journal;
   int& lingering;                     ///< counts connections whose last bytes are going out
   std::function<void()> on_lingered;  ///< one of them has ended
 };
@@ -57,7 +55,6 @@ class Session {
   net::awaitable<bool> ServerHasExited(Endpoint server);
   /// Says goodbye to the client in the background.
   void Dismiss(std::string last_words);
-  void WriteStep(std::string_view state);
 
   SessionParts parts_;
   Socket client_;
@@ -66,7 +63,6 @@ class Session {
   std::string request_id_;
   TimePoint start_;
   std::int64_t start_wall_;
-  std::int64_t established_wall_ = 0;
   Endpoint server_address_;
   std::unique_ptr<Handshake> handshake_;
   std::shared_ptr<relay::Relay> relay_;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands that the documents print are run as they stand (but for the port)."""
+import os
 import pathlib
 import re
 import shlex
@@ -17,11 +18,13 @@ def commands_of(document: str) -> list[str]:
 
 
 def test_the_readmes_commands(tmp_path, programs):
-    serve, connect = commands_of("README.md")
+    serve, connect, sessions = commands_of("README.md")
     port = str(free_port())
     ready = tmp_path / "ready"
     words = [word.replace("build/release/bin", str(programs)) for word in shlex.split(serve)]
-    server = subprocess.Popen([*words, "-p", port, f"--ready-file={ready}"], cwd=ROOT,
+    env = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    env["XDG_RUNTIME_DIR"] = str(tmp_path)  # another `wsf dev` may run on this machine
+    server = subprocess.Popen([*words, "-p", port, f"--ready-file={ready}"], cwd=ROOT, env=env,
                               stdout=subprocess.DEVNULL)
     try:
         wait_for(ready.exists, "it serves")
@@ -30,6 +33,9 @@ def test_the_readmes_commands(tmp_path, programs):
         done = subprocess.run(words, input="hello\n", capture_output=True, text=True, timeout=60,
                               cwd=ROOT)
         assert done.stdout.splitlines()[1] == "hello"
+        words = [word.replace("build/release/bin", str(programs)) for word in shlex.split(sessions)]
+        wait_for(lambda: " 200 " in subprocess.run(words, env=env, capture_output=True, text=True,
+                                                   timeout=60).stdout, "the session is listed")
     finally:
         server.terminate()
         server.wait(timeout=30)

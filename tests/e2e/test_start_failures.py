@@ -97,7 +97,8 @@ def test_a_new_revision_is_tried_at_once(cluster):
     status, _ = cluster.api.call("PATCH", FUNCTIONS + "/dev", {"spec": {"image": "other"}},
                                  "application/merge-patch+json")
     assert status == 200
-    wait_for(lambda: cluster.api.get(FUNCTIONS + "/dev")["status"]["observedGeneration"] == 2,
+    wait_for(lambda: cluster.api.get(FUNCTIONS + "/dev").get("status", {}).get(
+        "observedGeneration") == 2,
              "the operator has seen the new revision")
     client = cluster.dev.request()
     pod = cluster.api.get(cluster.pod())
@@ -270,7 +271,7 @@ def test_P19_fault_25_a_lost_node_leaves_the_gateways_view(tmp_path, programs):
     try:
         os.kill(sidecar, signal.SIGSTOP)  # the node says nothing any more
         client.end()
-        wait_for(lambda: api.get(FUNCTIONS + "/dev")["status"]["liveSessions"] == 0,
+        wait_for(lambda: api.get(FUNCTIONS + "/dev").get("status", {}).get("liveSessions") == 0,
                  "the gateway has told of the end")
         # What the node controller writes when it gives a node up.
         api.patch_status(pod, condition("DisruptionTarget", "True", "DeletionByTaintManager") | {
