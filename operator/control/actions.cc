@@ -20,6 +20,7 @@ using observe::Level;
 // The relay still runs then and the server gets its TERM at once (contracts.md, ledger).
 constexpr int kEndedGraceSeconds = 2;
 constexpr auto kDeleteAgain = std::chrono::seconds(2);
+constexpr auto kEndAgain = std::chrono::seconds(5);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
@@ -110,7 +111,13 @@ void Operator::Do(const fleet::EndSessions& action) {
   if (instance == nullptr) return;
   AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", "FunctionStopped", ""},
              [this, uid = action.uid](const ControlAnswer& answer) {
-               if (answer.http_status != 204) fleet_.OnEndFailed(uid);
+               if (answer.http_status == 204) return;
+               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
+               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                 if (error) return;
+                 fleet_.OnEndFailed(uid);
+                 Schedule();
+               });
              });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -76,7 +77,8 @@ void Operator::OnFunctionObject(const Json& object) {
 }
 
 void Operator::OnFunctionGone(const std::string& uid) {
-  versions_.erase(uid);
+  // An answer to one of our own calls may still come, with the object as it was.
+  versions_[uid] = std::numeric_limits<std::uint64_t>::max();
   ledger_.OnFunctionGone(uid);
   if (const auto key = fleet_.OnFunctionGone(uid)) {
     statuses_.Forget(*key);

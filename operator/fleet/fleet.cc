@@ -69,6 +69,10 @@ void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
     instance.inherited = !pods_listed_;
     if (instance.inherited && pod.relay.running) instance.phase = Phase::kUnknown;
   }
+  // The address that an acknowledged sidecar had told is not told again to a new operator.
+  if (instance.free_since == TimePoint() && !pod.ip.empty()) {
+    instance.address = absl::StrCat(pod.ip, ":", instances::kRelayPort);
+  }
   if (pod.deleting || pod.ended()) instance.phase = Phase::kEnding;
   if (instance.phase == Phase::kFree && pod.server.terminated) OnServerEnded(&instance, now);
 }
@@ -114,6 +118,7 @@ void Fleet::OnState(const std::string& uid, const std::string& state, const std:
   if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
   Instance& instance = found->second;
   if (!state.empty()) instance.lost_since = TimePoint();
+  instance.doubted = false;
   if (state == "free") {
     instance.address = address;
     instance.told_free = false;
@@ -155,6 +160,7 @@ void Fleet::OnNotTaken(const std::string& uid, const std::string& request_id, Ti
                       instance.phase == Phase::kLive;
   if (instance.phase != Phase::kFree && !undone) return;
   instance.phase = Phase::kUnknown;  // its sidecar is asked, and tells the truth
+  instance.doubted = true;
   instance.seen = now;
 }
 
@@ -229,7 +235,7 @@ Counts Fleet::Count(const std::string& function_key) const {
     switch (instance.phase) {
       case Phase::kStarting: ++counts.starting; break;
       case Phase::kFree: ++counts.free; break;
-      case Phase::kUnknown:
+      case Phase::kUnknown: counts.doubted += instance.doubted ? 1 : 0; [[fallthrough]];
       case Phase::kLive: ++counts.live; break;
       case Phase::kEnding: ++counts.ending; break;
     }

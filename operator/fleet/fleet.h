@@ -40,6 +40,7 @@ struct Instance {
   bool told_free = false;
   bool closing = false;    ///< its sidecar was asked to close the slot
   bool inherited = false;  ///< found running by a new operator
+  bool doubted = false;    ///< kUnknown since a gateway could not take it: most likely not live
   /// Whether the sidecar agrees that its server never listened: asked before H12.
   enum class Asked { kNo, kAsking, kStarting } asked = Asked::kNo;
   TimePoint lost_since;  ///< a gateway lost it in a session, and it has not answered since
@@ -71,6 +72,7 @@ struct Counts {
   int starting = 0;
   int free = 0;
   int live = 0;
+  int doubted = 0;  ///< counted in live, until the sidecar has said what it is
   int ending = 0;
   int live_sessions = 0;
   int waiting = 0;

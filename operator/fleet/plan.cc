@@ -60,8 +60,9 @@ void Fleet::CheckStarting(TimePoint now, std::vector<Action>* actions) {
       instance.pod.deleting = true;
       actions->push_back(DeleteInstance{uid});
     }
-    const bool never_free =
-        instance.phase == Phase::kStarting || (instance.pod.ended() && instance.NeverFree());
+    // What a new operator finds ended may have served: the ledger tells, and nobody is refused.
+    const bool ended_unused = instance.pod.ended() && instance.NeverFree() && !instance.inherited;
+    const bool never_free = instance.phase == Phase::kStarting || ended_unused;
     if (!never_free || function == nullptr || instance.pod.deleting) continue;
     instances::Pod pod = instance.pod;
     if (!instance.NeverFree()) {
@@ -124,7 +125,7 @@ void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
   if (function.spec.max_instances) {
     const auto places =
         static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
-    over = counts.live + counts.waiting - places;
+    over = counts.live - counts.doubted + counts.waiting - places;
   }
   if (over <= 0 && !failing) return;
   // The newest are refused: who came first is served first.
@@ -211,6 +212,11 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
   if (now < *starts.surplus_since + surplus_) return;
   const spec::Function& function = functions_.at(key);
   const std::string revision = Revision(function);
+  // Those that are being closed already are still counted as free.
+  for (const auto& [uid, instance] : instances_) {
+    const bool free = IsOf(instance, function) && instance.phase == Phase::kFree;
+    surplus -= free && instance.closing ? 1 : 0;
+  }
   std::vector<Instance*> free;
   for (auto& [uid, instance] : instances_) {
     const bool ours = IsOf(instance, function) && instance.phase == Phase::kFree;
@@ -222,7 +228,7 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
     const bool b_old = b->pod.revision != revision;
     return a_old != b_old ? a_old : a->free_since > b->free_since;
   });
-  free.resize(std::min(free.size(), static_cast<std::size_t>(surplus)));
+  free.resize(std::min(free.size(), static_cast<std::size_t>(std::max(surplus, 0))));
   for (Instance* instance : free) {
     instance->closing = true;
     actions->push_back(CloseInstance{instance->pod.uid});

@@ -91,6 +91,7 @@ ContainerState ParseState(const Json& statuses, const std::string& name) {
     result.exit_code = detail.value("exitCode", 0);
     result.reason = detail.value("reason", "");
     result.message = detail.value("message", "");
+    result.finished = ParseRfc3339(detail.value("finishedAt", ""));
     const Json last = status.value("lastState", Json::object()).value("terminated", Json::object());
     result.last_exit_code = last.value("exitCode", 0);
     result.last_reason = last.value("reason", "");

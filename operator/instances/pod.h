@@ -42,9 +42,10 @@ struct ContainerState {
   bool terminated = false;
   int exit_code = 0;
   int restarts = 0;
-  std::string reason;       ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
-  std::string message;      ///< of waiting or terminated; the relay's termination message
-  std::string last_reason;  ///< why it ended before it was started again: OOMKilled, Error
+  std::string reason;         ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
+  std::string message;        ///< of waiting or terminated; the relay's termination message
+  std::int64_t finished = 0;  ///< when it terminated, Unix microseconds; 0 = not told
+  std::string last_reason;    ///< why it ended before it was started again: OOMKilled, Error
   int last_exit_code = 0;
 };
 

@@ -16,6 +16,8 @@ using std::chrono::seconds;
 constexpr auto kRefineTime = seconds(5);
 // A pod that has been deleting for so long beyond its grace has no kubelet that would end it.
 constexpr auto kBeyondGrace = seconds(10);
+// How long a gateway may take to tell a new operator what it saw.
+constexpr auto kViewTime = seconds(15);
 
 std::int64_t CountOf(const v1::InstanceTotals& totals) {
   std::int64_t sum = 0;
@@ -56,9 +58,17 @@ bool Account::Ended(TimePoint now) const {
 
 // Once, when the instance has ended: then nothing better will come.
 void Account::ReadRemains(TimePoint now) {
-  if (std::exchange(remains_read_, true)) return;
-  Remains remains = ReadTerminationMessage(pod_.relay.message, UnixMicros());
+  if (remains_read_) return;
+  if (!ended_since_) ended_since_ = now;
+  // Whoever reads it may come an hour later.
+  const std::int64_t end = pod_.relay.finished != 0 ? pod_.relay.finished : UnixMicros();
+  Remains remains = ReadTerminationMessage(pod_.relay.message, end);
   const bool silent = sessions_.empty() && remains.records.empty() && !remains.totals;
+  // A relay that ended and left an empty message has undone its claim; but after the loss of a node
+  // the message is lost too, and a gateway's view is all there is. It may be on its way to us.
+  const bool lost = pod_.relay.reason == "ContainerStatusUnknown" || pod_.relay.running;
+  if (silent && lost && views_.empty() && now < *ended_since_ + kViewTime) return;
+  remains_read_ = true;
   for (v1::SessionRecord& record : remains.records) {
     const std::string id = record.request_id();
     sessions_.try_emplace(id, Session{std::move(record), now});
@@ -66,9 +76,6 @@ void Account::ReadRemains(TimePoint now) {
   if (remains.totals && (!totals_ || CountOf(*remains.totals) > CountOf(*totals_))) {
     totals_ = std::move(remains.totals);
   }
-  // A relay that ended and left an empty message has undone its claim; but after the loss of a node
-  // the message is lost too, and a gateway's view is all there is.
-  const bool lost = pod_.relay.reason == "ContainerStatusUnknown" || !pod_.relay.terminated;
   if (!silent || !lost) return;
   for (const auto& [id, view] : views_) {
     const std::int64_t start = view.established != 0 ? view.established : view.ended;
@@ -140,6 +147,7 @@ std::optional<TimePoint> Account::NextDeadline() const {
   for (const auto& [id, session] : sessions_) {
     if (!session.final) consider(session.since + kRefineTime);
   }
+  if (ended_since_ && !remains_read_) consider(*ended_since_ + kViewTime);
   if (deleting_since_ && !pod_.ended()) {
     consider(*deleting_since_ + seconds(pod_.grace_seconds) + kBeyondGrace);
   }

@@ -70,6 +70,7 @@ class Account {
   instances::Pod pod_;
   std::optional<TimePoint> deleting_since_;
   bool reported_all_ = false;
+  std::optional<TimePoint> ended_since_;
   bool remains_read_ = false;
   std::map<std::string, Session> sessions_;   // by request id
   std::map<std::string, GatewayView> views_;  // by request id

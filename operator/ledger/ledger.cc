@@ -56,9 +56,13 @@ void Ledger::OnFunctionGone(const std::string& uid) {
 
 void Ledger::OnPod(const instances::Pod& pod, TimePoint now) {
   Instance& instance = instances_[pod.uid];
-  instance.account.OnPod(pod);
+  // An orphaned pod has lost its owner's name; whose sessions it has carried does not change.
+  const std::string owner = instance.account.pod().function_uid;
+  instances::Pod seen = pod;
+  if (!owner.empty()) seen.function_uid = owner;
+  instance.account.OnPod(seen);
   instance.account.SetDeleting(now);
-  MarkBusy(pod);
+  MarkBusy(seen);
 }
 
 void Ledger::OnPodGone(const std::string& uid, TimePoint now) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/ledger/record_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -64,7 +65,7 @@ Remains ReadShared(const Json& message, std::int64_t ended) {
   totals.set_established(counters.established);
   std::int64_t billed = counters.billed_ms;
   const std::int64_t live_since = ParseRfc3339(message.value("liveSince", ""));
-  if (live_since != 0) billed += (ended - live_since) / 1000;
+  if (live_since != 0) billed += std::max<std::int64_t>(0, ended - live_since) / 1000;
   totals.set_billed_ms(billed);
   for (const Json& each : message.value("open", Json::array())) {
     remains.records.push_back(
@@ -79,6 +80,7 @@ Remains ReadShared(const Json& message, std::int64_t ended) {
 
 v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t request_start,
                                   std::int64_t established, std::int64_t ended) {
+  ended = std::max({ended, request_start, established});  // Kubernetes tells whole seconds
   v1::SessionRecord record;
   record.set_request_id(request_id);
   record.set_request_start(request_start);

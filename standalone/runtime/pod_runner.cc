@@ -173,7 +173,7 @@ void PodRunner::OnExit(Container* container, const Exit& exit) {
   std::string reason = exit.code == 0 ? "Completed" : "Error";
   if (container->out_of_memory) reason = "OOMKilled";
   Json terminated = {
-      {"exitCode", exit.code}, {"reason", reason}, {"finishedAt", Rfc3339Seconds(UnixMicros())}};
+      {"exitCode", exit.code}, {"reason", reason}, {"finishedAt", Rfc3339(UnixMicros())}};
   if (exit.signal != 0) terminated["signal"] = exit.signal;
   container->ended = true;
   container->process.reset();

@@ -266,6 +266,10 @@ std::optional<int> PortKeeper::Bind(std::uint32_t thread_id, std::uint64_t notif
   // listens. The later one gets a port of its own, where nobody looks for it.
   const bool twin = bound_ && !Shares(socket.get()) && IsTaken(address_, private_port_);
   const std::uint16_t port = twin ? 0 : private_port_;
+  // Connections of the last instance that had this address may still be in TIME-WAIT; a server that
+  // does not ask for it itself could not start for a minute then.
+  const int on = 1;
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const int error = BindTo(socket.get(), wanted.ss_family, address_, port);
   bound_ |= error == 0;
   return error;

@@ -245,3 +245,21 @@ def test_S3_14_A17_a_client_that_gives_up_after_four_seconds_is_served_by_a_serv
         assert [r["statusCode"] for r in records] == [200]
     finally:
         dev.close()
+
+
+def test_U21_a_server_that_sets_no_socket_option_starts_where_another_has_just_ended(
+        tmp_path, programs):
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")])
+    try:
+        # What the last server at the first instance's address leaves: a connection in TIME-WAIT.
+        address = re.sub(r".*//(127\.\d+)\..*", r"\1.1.1", dev.ready["adminUrl"])
+        with socket.create_server((address, 9000)) as last:
+            client = socket.create_connection((address, 9000))
+            last.accept()[0].close()
+            assert client.recv(1) == b""
+            client.close()
+        client = dev.request("/echo")
+        assert client.receive_head().startswith("HTTP/1.1 101 ")
+        client.end()
+    finally:
+        dev.close()

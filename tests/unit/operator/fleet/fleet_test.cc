@@ -319,6 +319,51 @@ TEST_F(FleetTest, Fault2_AnUnansweredCreateIsAskedForAgainUnderTheSameNameAndRef
   EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_ + 2s)).empty());
 }
 
+TEST_F(FleetTest, H04_AnInstanceThatCouldNotBeTakenDoesNotCountAgainstTheLimit) {
+  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1, "warmInstances": 1})"));
+  const std::string uid = StartFree();
+  fleet_.Plan(now_);
+  fleet_.OnNotTaken(uid, "", now_);
+  Wait("1");
+  EXPECT_TRUE(Only<TellRefuse>(fleet_.Plan(now_)).empty());
+  fleet_.OnState(uid, "live 1", "", now_);
+  EXPECT_EQ(Only<TellRefuse>(fleet_.Plan(now_)).size(), 1u);
+}
+
+TEST_F(FleetTest, WarmInstancesSurviveTheClosingOfTheOthers) {
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  Wait("1"), Wait("2");
+  for (const CreateInstance& each : Only<CreateInstance>(fleet_.Plan(now_))) {
+    fleet_.OnListening(Appear(each), "127.64.1.1:17009", now_);
+  }
+  fleet_.OnLeft("1"), fleet_.OnLeft("2");
+  fleet_.Plan(now_);
+  const auto closes = Only<CloseInstance>(fleet_.Plan(now_ + 60s));
+  ASSERT_EQ(closes.size(), 2u);
+  fleet_.OnCloseAnswered(closes[0].uid, true, now_ + 60s);
+  EXPECT_TRUE(Only<CloseInstance>(fleet_.Plan(now_ + 60s)).empty());
+}
+
+TEST_F(FleetTest, WhatANewOperatorFindsEndedIsNoFailedStart) {
+  Fleet fresh(60s);
+  fresh.OnFunction(MakeFunction());
+  instances::Pod pod;
+  pod.uid = "u";
+  pod.ns = "ns";
+  pod.function = "f";
+  pod.function_uid = "fu";
+  pod.name = "f-abc-4";
+  pod.relay.terminated = true;
+  pod.server.terminated = true;
+  fresh.OnPod(pod, now_);
+  fresh.OnPodsListed(now_);
+  fresh.OnWaiting({"1", "ns/f", "gateway", 1});
+  const auto actions = fresh.Plan(now_);
+  EXPECT_TRUE(Only<TellFailure>(actions).empty());
+  EXPECT_TRUE(Only<TellRefuse>(actions).empty());
+  EXPECT_EQ(Only<CreateInstance>(actions).size(), 1u);
+}
+
 TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
   fleet_.OnFunction(MakeFunction());
   Wait("1");

@@ -157,6 +157,34 @@ TEST_F(LedgerTest, P19_WhereNoMessageExistsTheGatewaysViewCounts) {
   EXPECT_EQ(Only<AckSession>(Plan()).size(), 1u);
 }
 
+TEST_F(LedgerTest, P19_AfterTheLossOfANodeAGatewayIsGivenTimeToTellWhatItSaw) {
+  pod_.phase = "Failed";  // as the collector of lost pods says it: nothing of the containers
+  ledger_.OnPod(pod_, now_);
+  EXPECT_TRUE(Only<RemoveFinalizer>(Plan()).empty());
+  EXPECT_EQ(ledger_.NextDeadline(now_), now_ + 2s);
+  now_ += 3s;
+  ledger_.OnGatewayView("u", {"r1", 1'000'000, 3'000'000});
+  ASSERT_EQ(Only<LogSession>(Plan()).size(), 1u);
+}
+
+TEST_F(LedgerTest, AnOrphanedPodStaysTheInstanceOfItsFunction) {
+  EndPod(kClean);
+  Plan();
+  pod_.function_uid.clear();
+  ledger_.OnPod(pod_, now_);
+  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted.size(), 1u);
+  ledger_.OnPodGone("u", now_);
+  Plan();
+}
+
+TEST_F(LedgerTest, P18_ASyntheticRecordEndsWhenTheRelayDidAndNotWhenItIsRead) {
+  pod_.relay.finished = ParseRfc3339("2026-01-01T00:00:03Z");
+  EndPod(kLive);
+  const auto logged = Only<LogSession>(Plan());
+  ASSERT_EQ(logged.size(), 1u);
+  EXPECT_EQ(logged[0].record.billed_ms(), 2000);
+}
+
 TEST_F(LedgerTest, AnUndoneClaimLeavesNoRecordWhateverAGatewaySays) {
   ledger_.OnGatewayView("u", {"r1", 0, 3'000'000});
   EndPod("");
