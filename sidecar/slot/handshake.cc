@@ -17,8 +17,6 @@ namespace wsf::slot {
 namespace {
 
 constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
-// A server that exits closes its connection before its port: ask again after this (contracts.md).
-constexpr auto kExitGrace = std::chrono::milliseconds(50);
 
 bool MayBeHttp(std::string_view bytes) {
   constexpr std::string_view kStart = "HTTP/";
@@ -59,8 +57,7 @@ net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint se
                                                std::chrono::milliseconds time_left,
                                                ListenProbe* probe) {
   probe_ = probe;
-  server_port_.addresses.push_back(server_address.address());
-  server_port_.port = server_address.port();
+  server_address_ = server_address;
   timer_.expires_after(time_left);
   timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
     if (!error && !alive.expired()) Stop(Stopped::kTimedOut);
@@ -108,7 +105,12 @@ std::optional<HandshakeResult> Handshake::WhyStopped() const {
     case Stopped::kNo: return std::nullopt;
     case Stopped::kClientLeft: return Ended(499, Reason::kRequestCanceled, Party::kClient, 0);
     case Stopped::kTimedOut: return Ended(433, Reason::kHandshakeTimeout, Party::kPlatform, 504);
-    case Stopped::kCancelled: return Ended(499, Reason::kRequestCanceled, Party::kPlatform, 503);
+    case Stopped::kCancelled: {
+      session::End end;
+      end.kind = cancelled_by_;  // P15, P20, P23: as if it had been live
+      const session::Verdict verdict = session::Judge(end, session::Settings());
+      return Ended(verdict.status_code, verdict.reason, verdict.closed_by, 503);
+    }
   }
   return std::nullopt;
 }
@@ -225,18 +227,12 @@ net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
     }
     co_return *stopped;
   }
-  bool listens = probe_->Find(server_port_) >= 0;
-  if (listens) {
-    boost::asio::steady_timer grace(client_.get_executor(), kExitGrace);
-    net::error_code ignored;
-    co_await grace.async_wait(net::Await(ignored));
-    listens = probe_->Find(server_port_) >= 0;
-  }
+  const bool exited = co_await HasExited(*probe_, server_address_);
   HandshakeResult result;
-  if (listens) {
-    result = co_await Refuse(http::ServerBroken(what), Reason::kUserCodeError, Party::kServer);
-  } else {
+  if (exited) {
     result = co_await Refuse(http::ServerExited(), Reason::kUserProcessExited, Party::kServer);
+  } else {
+    result = co_await Refuse(http::ServerBroken(what), Reason::kUserCodeError, Party::kServer);
   }
   co_return result;
 }

@@ -12,6 +12,7 @@
 #include "common/http/handshake.h"
 #include "common/http/head.h"
 #include "common/net/await.h"
+#include "sidecar/session/verdict.h"
 #include "sidecar/slot/listen_probe.h"
 
 namespace wsf::slot {
@@ -47,8 +48,11 @@ class Handshake {
   net::awaitable<HandshakeResult> Run(boost::asio::ip::tcp::endpoint server_address,
                                       std::chrono::milliseconds time_left, ListenProbe* probe);
 
-  /// Breaks it off from the platform's side; Run returns 499.
-  void Cancel() { Stop(Stopped::kCancelled); }
+  /// Breaks it off from the platform's side: Run returns what a live session would get for `kind`.
+  void Cancel(session::EndKind kind) {
+    cancelled_by_ = kind;
+    Stop(Stopped::kCancelled);
+  }
 
  private:
   enum class Stopped { kNo, kClientLeft, kTimedOut, kCancelled };
@@ -71,9 +75,10 @@ class Handshake {
   http::Offer offer_;
   std::string request_id_;
   ListenProbe* probe_ = nullptr;
-  ServerPort server_port_;
+  boost::asio::ip::tcp::endpoint server_address_;
   boost::asio::steady_timer timer_;
   Stopped stopped_ = Stopped::kNo;
+  session::EndKind cancelled_by_ = session::EndKind::kFunctionStopped;
   std::string pending_;  // of the server's answer
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

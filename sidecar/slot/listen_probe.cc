@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cstring>
 #include <optional>
 
@@ -17,6 +19,9 @@ namespace wsf::slot {
 namespace {
 
 using boost::asio::ip::address;
+
+// A server that exits closes its connection before its port: ask again after this (contracts.md).
+constexpr auto kExitGrace = std::chrono::milliseconds(50);
 
 struct Request {
   nlmsghdr header;
@@ -98,6 +103,18 @@ bool ListenProbe::Listens(const address& where, std::uint16_t port) {
     netlink_ = -1;
   }
   return Dial(where, port);
+}
+
+net::awaitable<bool> HasExited(ListenProbe& probe, boost::asio::ip::tcp::endpoint server) {
+  ServerPort port;
+  port.addresses.push_back(server.address());
+  port.port = server.port();
+  if (probe.Find(port) < 0) co_return true;
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::steady_timer grace(executor, kExitGrace);
+  net::error_code ignored;
+  co_await grace.async_wait(net::Await(ignored));
+  co_return probe.Find(port) < 0;
 }
 
 }  // namespace wsf::slot

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <vector>
+
+#include "common/net/await.h"
 
 namespace wsf::slot {
 
@@ -32,5 +35,10 @@ class ListenProbe {
 
   int netlink_;  // -1: dial instead
 };
+
+/// Whether a server whose connection was lost has exited (E21, H20) and not only hung up (E19,
+/// H19): asks for its port at once and again after 50 ms, since a process that exits closes its
+/// connections before its port.
+net::awaitable<bool> HasExited(ListenProbe& probe, boost::asio::ip::tcp::endpoint server);
 
 }  // namespace wsf::slot

@@ -15,9 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// As in handshake.cc: a server that exits closes its connection before its port.
-constexpr auto kExitGrace = milliseconds(50);
-
 std::int64_t MillisBetween(TimePoint from, TimePoint to) {
   return std::chrono::duration_cast<milliseconds>(to - from).count();
 }
@@ -151,7 +148,7 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   const bool server_lost =
       outcome.end.kind == session::EndKind::kLost && outcome.end.peer == session::Peer::kServer;
   bool exited = false;
-  if (server_lost) exited = co_await ServerHasExited(server_address_);
+  if (server_lost) exited = co_await HasExited(parts_.probe, server_address_);
   if (exited) outcome.end.kind = session::EndKind::kServerExited;
   const session::Verdict verdict = session::Judge(outcome.end, settings_);
   SetEnd(verdict.status_code, verdict.reason, verdict.closed_by, record);
@@ -163,19 +160,8 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   SetTraffic(outcome.to_client, record->mutable_to_client());
 }
 
-net::awaitable<bool> Session::ServerHasExited(Endpoint server) {
-  ServerPort port;
-  port.addresses.push_back(server.address());
-  port.port = server.port();
-  if (parts_.probe.Find(port) < 0) co_return true;
-  boost::asio::steady_timer grace(parts_.io, kExitGrace);
-  net::error_code ignored;
-  co_await grace.async_wait(net::Await(ignored));
-  co_return parts_.probe.Find(port) < 0;
-}
-
 void Session::EndBy(session::EndKind kind) {
-  if (handshake_ != nullptr) handshake_->Cancel();
+  if (handshake_ != nullptr) handshake_->Cancel(kind);
   if (relay_ != nullptr) relay_->EndBy(kind);
 }
 

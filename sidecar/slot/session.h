@@ -52,7 +52,6 @@ class Session {
 
  private:
   net::awaitable<void> Relay(HandshakeResult handshake, v1::SessionRecord* record);
-  net::awaitable<bool> ServerHasExited(Endpoint server);
   /// Says goodbye to the client in the background.
   void Dismiss(std::string last_words);
 

@@ -321,3 +321,19 @@ def test_a_server_and_its_sidecar_inherit_no_connection_of_the_platform(tmp_path
         live.client.end()
     finally:
         rig.close()
+
+
+@pytest.mark.parametrize("reason, code, name", [
+    ("GatewayShutdown", 500, "GatewayShutdown"), ("FunctionStopped", 499, "RequestCanceled"),
+    ("RevisionRetired", 499, "RevisionRetired")], ids=["P20", "P15", "P23"])
+def test_the_platform_ends_a_handshake(rig, reason, code, name):
+    client = rig.claim()
+    assert sidecar_says(client) == ("102", "taken")
+    server = rig.master.receive()
+    server.receive_head()
+    rig.control("end", extra=f"X-Wsf-Reason: {reason}\r\n")
+    assert client.receive_head().startswith("HTTP/1.1 503 ")
+    record = rig.record()
+    assert (record["statusCode"], record["reason"], record["closedBy"]) == (code, name, "platform")
+    assert "established" not in record
+    server.end()
