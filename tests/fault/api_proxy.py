@@ -46,6 +46,7 @@ class ApiProxy:
         self.answer = lambda method, path: None
         self.events = lambda line: [line]
         self.watch_cut_after = None  # bytes of a watch's answer, then its connection ends
+        self.watching = set()  # idents of the threads that serve a watch
         self._lock = threading.Lock()
         self._open = set()
         key, cert = folder / "proxy.key", folder / "proxy.crt"
@@ -144,6 +145,7 @@ class ApiProxy:
             lines.put(None)
 
         threading.Thread(target=read, daemon=True).start()
+        self.watching.add(threading.get_ident())
         while (line := lines.get()) is not None:
             for each in self.events(line):
                 chunk = f"{len(each):x}\r\n".encode() + each + b"\r\n"

@@ -133,6 +133,17 @@ def test_fault_6_a_watch_cut_within_an_event(rig):
     check_counted(rig, total, sessions)
 
 
+def test_fault_7_a_half_open_watch(rig):
+    """Nothing comes any more and nothing ends: found out by the silence, after 90 s at most."""
+    total = rig.rest()["total"]
+    silent = set(rig.proxy.watching)
+    rig.proxy.events = lambda line: [] if threading.get_ident() in silent else [line]
+    session(rig)  # from the free instance; its end is seen by the next watch
+    wait_for(lambda: rig.function()["status"]["sessions"]["total"] == total + 1, "it is counted", 180)
+    session(rig)
+    check_counted(rig, total, 2)
+
+
 def test_fault_8_a_cache_that_lags_seconds_behind(rig):
     total = rig.rest()["total"]
 
