@@ -36,6 +36,7 @@ class FaultRig:
         prepare(self)  # faults that hold from the very start
         self.dev = Dev(folder / "dev", programs, [str(programs / "wsf-test-server")], flags, env,
                        records=records)
+        wait_for(lambda: "status" in self.function(), "the first status is written")
 
     def access(self) -> KubeAccess:
         if self._access is None:
