@@ -239,34 +239,37 @@ def test_H32_no_operator_and_no_free_instance(tmp_path, programs):
         dev.close()
 
 
-def live_session(folder: pathlib.Path, programs: pathlib.Path):
-    dev = Dev(folder, programs, [str(programs / "wsf-test-server")], [])
-    api = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), folder)
+@pytest.fixture
+def scripted(tmp_path, programs):
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")], [])
+    yield dev
+    dev.close()
+
+
+def live_session(dev: Dev):
+    api = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), dev.folder)
     client = dev.request("/echo")
     head = client.receive_head()
     assert head.startswith("HTTP/1.1 101 ")
     client.send(TEXT, b"x")
     client.expect(TEXT, b"x")
     pod = api.get(PODS)["items"][0]["metadata"]["name"]
-    return dev, api, client, field(head, "X-Wsf-Request-Id"), PODS + "/" + pod
+    return api, client, field(head, "X-Wsf-Request-Id"), PODS + "/" + pod
 
 
-def test_P17_an_evicted_instance(tmp_path, programs):
-    dev, api, client, request_id, pod = live_session(tmp_path, programs)
-    try:
-        api.patch_status(pod, condition("DisruptionTarget", "True", "EvictionByEvictionAPI"))
-        assert api.call("DELETE", pod)[0] == 200
-        client.expect_close(1001, "499 function stopped")
-        client.end()
-        record = dev.record(request_id)
-        assert (record["statusCode"], record["reason"]) == (500, "InternalError")
-    finally:
-        dev.close()
+def test_P17_an_evicted_instance(scripted):
+    api, client, request_id, pod = live_session(scripted)
+    api.patch_status(pod, condition("DisruptionTarget", "True", "EvictionByEvictionAPI"))
+    assert api.call("DELETE", pod)[0] == 200
+    client.expect_close(1001, "499 function stopped")
+    client.end()
+    record = scripted.record(request_id)
+    assert (record["statusCode"], record["reason"]) == (500, "InternalError")
 
 
-def test_P19_fault_25_a_lost_node_leaves_the_gateways_view(tmp_path, programs):
-    dev, api, client, request_id, pod = live_session(tmp_path, programs)
-    sidecar = next(pid for pid in dev.processes()
+def test_P19_fault_25_a_lost_node_leaves_the_gateways_view(scripted):
+    api, client, request_id, pod = live_session(scripted)
+    sidecar = next(pid for pid in scripted.processes()
                    if b"wsf-sidecar" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
     try:
         os.kill(sidecar, signal.SIGSTOP)  # the node says nothing any more
@@ -277,9 +280,8 @@ def test_P19_fault_25_a_lost_node_leaves_the_gateways_view(tmp_path, programs):
         api.patch_status(pod, condition("DisruptionTarget", "True", "DeletionByTaintManager") | {
             "containerStatuses": [{"name": "relay", "restartCount": 0, "state": {
                 "terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}}]})
-        record = dev.record(request_id)
+        record = scripted.record(request_id)
         assert (record["statusCode"], record["reason"]) == (500, "InternalError")
         assert record["billedMs"] > 0
     finally:
         os.kill(sidecar, signal.SIGKILL)
-        dev.close()

@@ -227,8 +227,8 @@ class Strace:
         wait_for(attached, "strace is attached")
 
     def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
+        self.process.kill()  # the kernel lets go of what it traced; its own detaching may hang
+        self.process.wait(20)
         self.process.stderr.close()
 
 
