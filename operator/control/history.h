@@ -20,7 +20,6 @@ class History {
   static constexpr std::size_t kMaxPerFunction = 1000;
 
   void Add(const v1::SessionRecord& record);
-  void Forget(const std::string& function_key) { records_.erase(function_key); }
 
   /// What GET /sessions answers: `live` and `records`, oldest first. `ns` and `function` "" = all.
   nlohmann::json Describe(const fleet::Fleet& fleet, const std::string& ns,

@@ -212,15 +212,11 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
   if (now < *starts.surplus_since + surplus_) return;
   const spec::Function& function = functions_.at(key);
   const std::string revision = Revision(function);
-  // Those that are being closed already are still counted as free.
-  for (const auto& [uid, instance] : instances_) {
-    const bool free = IsOf(instance, function) && instance.phase == Phase::kFree;
-    surplus -= free && instance.closing ? 1 : 0;
-  }
   std::vector<Instance*> free;
   for (auto& [uid, instance] : instances_) {
-    const bool ours = IsOf(instance, function) && instance.phase == Phase::kFree;
-    if (ours && MayClose(instance, now)) free.push_back(&instance);
+    if (!IsOf(instance, function) || instance.phase != Phase::kFree) continue;
+    if (instance.closing) --surplus;  // still counted as free
+    if (MayClose(instance, now)) free.push_back(&instance);
   }
   // Old revisions first, then the newest instance.
   std::sort(free.begin(), free.end(), [&](const Instance* a, const Instance* b) {

@@ -77,7 +77,6 @@ class Ledger {
 
   /// The book of the last version read; nullptr for an unknown function.
   const Book* BookOf(const std::string& function_uid) const;
-  bool Knows(const std::string& uid) const { return instances_.contains(uid); }
 
  private:
   struct Function {

@@ -16,6 +16,14 @@ from puppets import COMMAND, PuppetMaster
 from sidecar_rig import SidecarRig, free_port
 
 
+@pytest.fixture
+def puppets(tmp_path, programs):
+    """`wsf dev` of its own, for tests that kill its parts."""
+    rig = DevRig(tmp_path, programs)
+    yield rig
+    rig.close()
+
+
 def sidecar_says(client: Peer) -> tuple[str, str]:
     head = client.receive_head()
     return head.split()[1], field(head, "X-Wsf-Sidecar")
@@ -193,82 +201,58 @@ def only_sidecar(dev: Dev) -> int:
     return found[0]
 
 
-def test_H26_P18_a_sidecar_lost_before_the_101_is_tried_once_more(tmp_path, programs):
-    master = PuppetMaster(tmp_path / "puppet.sock")
-    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
-    try:
-        client = dev.request()
-        first = master.receive()
-        head = first.receive_head()
-        os.kill(only_sidecar(dev), signal.SIGKILL)
-        server = master.receive()
-        again = server.receive_head()
-        assert field(again, "X-Wsf-Request-Id") == field(head, "X-Wsf-Request-Id")
-        server.send_raw(switching_protocols(again))
-        assert client.receive_head().startswith("HTTP/1.1 101 ")
-        lost = wait_for(dev.records, "the record of the lost one")[0]
-        assert (lost["statusCode"], lost["reason"]) == (500, "InternalError")
-    finally:
-        dev.close()
-        master.close()
+def test_H26_P18_a_sidecar_lost_before_the_101_is_tried_once_more(puppets):
+    client = puppets.dev.request()
+    first = puppets.master.receive()
+    head = first.receive_head()
+    os.kill(only_sidecar(puppets.dev), signal.SIGKILL)
+    server = puppets.master.receive()
+    again = server.receive_head()
+    assert field(again, "X-Wsf-Request-Id") == field(head, "X-Wsf-Request-Id")
+    server.send_raw(switching_protocols(again))
+    assert client.receive_head().startswith("HTTP/1.1 101 ")
+    lost = wait_for(puppets.dev.records, "the record of the lost one")[0]
+    assert (lost["statusCode"], lost["reason"]) == (500, "InternalError")
 
 
-def test_H26_a_second_loss_is_told(tmp_path, programs):
-    master = PuppetMaster(tmp_path / "puppet.sock")
-    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
-    try:
-        client = dev.request()
-        servers = []  # held, so that none hangs up
-        for _ in range(2):
-            servers.append(master.receive())
-            servers[-1].receive_head()
-            os.kill(only_sidecar(dev), signal.SIGKILL)
-            wait_for(lambda n=len(servers): len(dev.records()) == n, "the record of the lost one")
-        text = client.receive_all().decode()
-        assert text.startswith("HTTP/1.1 502 ")
-        assert json.loads(text.split("\r\n\r\n")[1])["statusCode"] == 500
-    finally:
-        dev.close()
-        master.close()
+def test_H26_a_second_loss_is_told(puppets):
+    client = puppets.dev.request()
+    servers = []  # held, so that none hangs up
+    for _ in range(2):
+        servers.append(puppets.master.receive())
+        servers[-1].receive_head()
+        os.kill(only_sidecar(puppets.dev), signal.SIGKILL)
+        wait_for(lambda n=len(servers): len(puppets.dev.records()) == n, "the record of the lost one")
+    text = client.receive_all().decode()
+    assert text.startswith("HTTP/1.1 502 ")
+    assert json.loads(text.split("\r\n\r\n")[1])["statusCode"] == 500
 
 
-def test_P18_a_sidecar_killed_in_a_session(tmp_path, programs):
-    master = PuppetMaster(tmp_path / "puppet.sock")
-    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
-    try:
-        client = dev.request()
-        server = master.receive()
-        server.send_raw(switching_protocols(server.receive_head()))
-        client.receive_head()
-        client.send(TEXT, b"x")
-        server.expect(TEXT, b"x")
-        os.kill(only_sidecar(dev), signal.SIGKILL)
-        client.expect_end()
-        server.expect_end()
-        record = wait_for(dev.records, "the record")[0]
-        assert (record["statusCode"], record["closeCode"]) == (500, 1006)
-        assert len(dev.records()) == 1
-    finally:
-        dev.close()
-        master.close()
+def test_P18_a_sidecar_killed_in_a_session(puppets):
+    client = puppets.dev.request()
+    server = puppets.master.receive()
+    server.send_raw(switching_protocols(server.receive_head()))
+    client.receive_head()
+    client.send(TEXT, b"x")
+    server.expect(TEXT, b"x")
+    os.kill(only_sidecar(puppets.dev), signal.SIGKILL)
+    client.expect_end()
+    server.expect_end()
+    record = wait_for(puppets.dev.records, "the record")[0]
+    assert (record["statusCode"], record["closeCode"]) == (500, 1006)
+    assert len(puppets.dev.records()) == 1
 
 
-def test_P21_a_killed_gateway(tmp_path, programs):
-    master = PuppetMaster(tmp_path / "puppet.sock")
-    dev = Dev(tmp_path / "dev", programs, COMMAND, env={"PUPPET": str(master.path)})
-    try:
-        client = dev.request()
-        server = master.receive()
-        server.send_raw(switching_protocols(server.receive_head()))
-        client.receive_head()
-        os.kill(dev.ready["gatewayPid"], signal.SIGKILL)
-        client.expect_end()
-        server.expect_end()
-        record = wait_for(dev.records, "the record")[0]
-        assert (record["statusCode"], record["reason"]) == (456, "ClientConnectionLost")
-    finally:
-        dev.close()
-        master.close()
+def test_P21_a_killed_gateway(puppets):
+    client = puppets.dev.request()
+    server = puppets.master.receive()
+    server.send_raw(switching_protocols(server.receive_head()))
+    client.receive_head()
+    os.kill(puppets.dev.ready["gatewayPid"], signal.SIGKILL)
+    client.expect_end()
+    server.expect_end()
+    record = wait_for(puppets.dev.records, "the record")[0]
+    assert (record["statusCode"], record["reason"]) == (456, "ClientConnectionLost")
 
 
 def test_H25_a_race_between_two_gateways_is_invisible(tmp_path, programs):
@@ -309,18 +293,14 @@ def test_H25_a_race_between_two_gateways_is_invisible(tmp_path, programs):
         master.close()
 
 
-def test_a_server_and_its_sidecar_inherit_no_connection_of_the_platform(tmp_path, programs):
-    rig = DevRig(tmp_path, programs)
-    try:
-        first = rig.connect()
-        live = rig.connect()  # started while the platform holds connections
-        sockets = [os.readlink(entry) for entry in
-                   pathlib.Path(f"/proc/{live.server.pid}/fd").iterdir() if entry.is_symlink()]
-        assert sum(name.startswith("socket:") for name in sockets) <= 4, sockets
-        first.client.end()
-        live.client.end()
-    finally:
-        rig.close()
+def test_a_server_and_its_sidecar_inherit_no_connection_of_the_platform(puppets):
+    first = puppets.connect()
+    live = puppets.connect()  # started while the platform holds connections
+    sockets = [os.readlink(entry) for entry in
+               pathlib.Path(f"/proc/{live.server.pid}/fd").iterdir() if entry.is_symlink()]
+    assert sum(name.startswith("socket:") for name in sockets) <= 4, sockets
+    first.client.end()
+    live.client.end()
 
 
 @pytest.mark.parametrize("reason, code, name", [

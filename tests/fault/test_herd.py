@@ -11,11 +11,10 @@ FREE = 10
 IN_TIME = 60.0  # seconds until every one of them has an answer, on a busy machine too
 
 
-def answers(port: int) -> list[tuple[float, str, socket.socket]]:
-    """Opens them all, then tells (time, head, socket) of each in the order of the answers."""
+def answers(port: int) -> list[tuple[int, str, socket.socket]]:
+    """Opens them all, then tells (number, head, socket) of each in the order of the answers."""
     selector = selectors.DefaultSelector()
-    request = upgrade_request("/echo").encode() if isinstance(upgrade_request("/echo"), str) \
-        else upgrade_request("/echo")
+    request = upgrade_request("/echo")
     sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(HANDSHAKES)]
     heads = {each: b"" for each in sockets}
     for each in sockets:
@@ -40,7 +39,6 @@ def test_fault_53_I1_S0_11_a_thousand_at_once_and_ten_are_free(tmp_path, program
                                         "--set", f"maxInstances={FREE}"], through_proxy=False)
     try:
         wait_for(lambda: rig.function().get("status", {}).get("free") == FREE, "ten are free")
-        before = rig.dev.metrics()
         found = answers(rig.dev.port)
         served = [(number, head) for number, head, _ in found if " 101 " in head.split("\r\n")[0]]
         refused = [(number, head) for number, head, _ in found if (number, head) not in served]
@@ -60,13 +58,12 @@ def test_fault_53_I1_S0_11_a_thousand_at_once_and_ten_are_free(tmp_path, program
         counters = rig.rest(FREE)
         assert counters["total"] == FREE
         assert counters["byCode"] == {"456": FREE}
-        assert "ResourceLimitReached" not in before
     finally:
         rig.close()
 
 
 def test_fault_53_H30_without_a_limit_the_rest_is_served_or_refused_in_time(tmp_path, programs):
-    """Fifty may start; the queue holds the others until they are served one after the other."""
+    """Up to 200 may start, and a hundred are held; the rest is refused."""
     rig = FaultRig(tmp_path, programs, ["--set", "maxInstances=200", "--set", f"warmInstances={FREE}",
                                         "--gateway-flag", "--max-waiting=100"], through_proxy=False)
     try:
