@@ -12,7 +12,7 @@ class StreamProxy:
 
     The attributes are the faults and hold for bytes that pass from now on:
     `delay` seconds before each chunk; `rate` bytes a second (0 = no limit); `swallow`;
-    `cut_after` bytes to the server on a connection, or None; `reset`: a cut is an RST.
+    `cut_after` so many more bytes to the server, or None; `reset`: a cut is an RST.
     """
 
     def __init__(self, target):
@@ -22,8 +22,6 @@ class StreamProxy:
         self.swallow = False
         self.cut_after = None
         self.reset = False
-        self.connections = 0
-        self.on_cut = lambda: None
         self._open = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -40,7 +38,6 @@ class StreamProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -53,17 +50,16 @@ class StreamProxy:
         pair = (client, server)
         with self._lock:
             self._open.add(pair)
-        passed = [0]
-        back = threading.Thread(target=self._copy, args=(server, client, None, pair), daemon=True)
+        back = threading.Thread(target=self._copy, args=(server, client, False, pair), daemon=True)
         back.start()
-        self._copy(client, server, passed, pair)
+        self._copy(client, server, True, pair)
         back.join()
         with self._lock:
             self._open.discard(pair)
         for each in pair:
             each.close()
 
-    def _copy(self, source, sink, passed, pair) -> None:
+    def _copy(self, source, sink, to_server, pair) -> None:
         try:
             while data := source.recv(65536):
                 while self.swallow:
@@ -72,13 +68,12 @@ class StreamProxy:
                     time.sleep(self.delay)
                 if self.rate:
                     time.sleep(len(data) / self.rate)
-                if passed is not None and self.cut_after is not None:
-                    left = self.cut_after - passed[0]
-                    if len(data) >= left:
-                        sink.sendall(data[:max(left, 0)])
+                if to_server and self.cut_after is not None:
+                    if len(data) >= self.cut_after:
+                        sink.sendall(data[:self.cut_after])
                         self._cut(pair)
                         return
-                    passed[0] += len(data)
+                    self.cut_after -= len(data)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
@@ -92,7 +87,6 @@ class StreamProxy:
                 each.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        self.on_cut()
 
     def cut_all(self) -> None:
         """Ends every connection that is open now."""
