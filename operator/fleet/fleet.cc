@@ -115,9 +115,10 @@ void Fleet::OnListening(const std::string& uid, const std::string& address, Time
 void Fleet::OnState(const std::string& uid, const std::string& state, const std::string& address,
                     TimePoint now) {
   const auto found = instances_.find(uid);
-  if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
+  if (found == instances_.end()) return;
   Instance& instance = found->second;
   if (!state.empty()) instance.lost_since = TimePoint();
+  if (instance.phase == Phase::kEnding) return;
   instance.doubted = false;
   if (state == "free") {
     instance.address = address;

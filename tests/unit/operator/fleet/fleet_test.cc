@@ -265,6 +265,18 @@ TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatDoesNotAnswerIsDeleted) {
   EXPECT_EQ(Only<DeleteInstance>(fleet_.Plan(now_ + 20s)).size(), 1u);
 }
 
+TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatAnswersIsNotGivenUp) {
+  fleet_.OnFunction(MakeFunction());
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  fleet_.OnSessionEnded(uid, "1");
+  fleet_.OnInstanceLost(uid, now_);
+  fleet_.OnState(uid, "ending", "127.64.1.1:17009", now_);
+  EXPECT_TRUE(fleet_.Unknown().empty());
+  EXPECT_TRUE(Only<DeleteInstance>(fleet_.Plan(now_ + 20s)).empty());
+}
+
 TEST_F(FleetTest, APodOfADeletedFunctionOfTheSameNameIsNotAdopted) {
   fleet_.OnFunction(MakeFunction());
   Wait("1");
