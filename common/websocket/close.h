@@ -13,6 +13,7 @@ inline constexpr std::uint16_t kGoingAway = 1001;
 inline constexpr std::uint16_t kProtocolError = 1002;
 inline constexpr std::uint16_t kNoCode = 1005;    ///< recorded for an empty Close, never sent
 inline constexpr std::uint16_t kAbnormal = 1006;  ///< recorded for a loss, never sent
+inline constexpr std::uint16_t kPolicyViolation = 1008;
 inline constexpr std::uint16_t kTooBig = 1009;
 inline constexpr std::uint16_t kServiceRestart = 1012;
 

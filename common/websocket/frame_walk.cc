@@ -26,25 +26,34 @@ std::uint64_t ReadBigEndian(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes) {
+FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes, Allowance* allowance) {
   Step step;
   while (true) {
     const auto rest = bytes.subspan(step.forward_bytes);
     if (payload_left_ > 0) {
-      const auto walked = std::min<std::uint64_t>(payload_left_, rest.size());
+      auto walked = std::min<std::uint64_t>(payload_left_, rest.size());
+      if (allowance != nullptr) {
+        walked = std::min(walked, allowance->bytes);
+        allowance->bytes -= walked;
+      }
       payload_left_ -= walked;
       step.forward_bytes += walked;
       step.has_data |= data_frame_ && walked > 0;
       if (data_frame_) counts_.bytes += static_cast<std::int64_t>(walked);
-      if (payload_left_ > 0) return step;
+      if (payload_left_ > 0) {
+        if (walked < rest.size()) step.event = Event::kHeld;
+        return step;
+      }
     }
     if (last_frame_) {
       ++counts_.messages;
+      if (allowance != nullptr) --allowance->messages;
       last_frame_ = false;
     }
-    if (const std::size_t whole = WalkShortMessages(bytes.subspan(step.forward_bytes)); whole > 0) {
+    if (allowance == nullptr) {
+      const std::size_t whole = WalkShortMessages(bytes.subspan(step.forward_bytes));
       step.forward_bytes += whole;
-      step.has_data = true;
+      step.has_data |= whole > 0;
     }
     const auto next = bytes.subspan(step.forward_bytes);
     Header header;
@@ -66,10 +75,20 @@ FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes) {
       step.event = Event::kTooLarge;
       return step;
     }
+    if (allowance != nullptr && MustWait(header, *allowance)) {
+      step.event = Event::kHeld;
+      return step;
+    }
     EnterDataFrame(header);
     step.forward_bytes += header.size;
     step.has_data |= data_frame_;
   }
+}
+
+// Held before its header, so that a frame of our own can still go in front of it.
+bool FrameWalk::MustWait(const Header& header, const Allowance& allowance) {
+  const bool completes = !IsControl(header.opcode) && header.fin;
+  return (completes && allowance.messages == 0) || (header.payload > 0 && allowance.bytes == 0);
 }
 
 std::size_t FrameWalk::WalkShortMessages(std::span<const std::uint8_t> bytes) {

@@ -18,6 +18,12 @@ struct Counts {
   std::int64_t control_frames = 0;
 };
 
+/// How much more may be relayed: payload bytes of any frame, and messages.
+struct Allowance {
+  std::uint64_t bytes = UINT64_MAX;
+  std::uint64_t messages = UINT64_MAX;
+};
+
 /// Walks the frame headers of one direction of a WebSocket connection (RFC 6455 5.2) without
 /// touching a payload, so that the bytes can be relayed as they are (A12).
 ///
@@ -37,6 +43,7 @@ class FrameWalk {
     kClose,      ///< `frame_bytes` of a valid Close frame follow; see close()
     kViolation,  ///< the next frame breaks RFC 6455 (E08, E10, E18, E20)
     kTooLarge,   ///< the next frame makes its message exceed the limit (P09, P10)
+    kHeld,       ///< the allowance is used up; the rest is to be offered again, later
   };
 
   struct Step {
@@ -54,8 +61,10 @@ class FrameWalk {
   FrameWalk(Sender sender, std::uint8_t allowed_rsv, std::uint64_t max_message_bytes)
       : sender_(sender), allowed_rsv_(allowed_rsv), max_message_bytes_(max_message_bytes) {}
 
-  /// Walks `bytes`. REQUIRES: no event but kNone was returned before.
-  Step Walk(std::span<const std::uint8_t> bytes);
+  /// Walks `bytes`, as far as `allowance` goes, and takes what is used from it; nullptr = no limit.
+  /// A message is used when it is complete; its last frame begins only while one is left.
+  /// REQUIRES: no event but kNone and kHeld was returned before.
+  Step Walk(std::span<const std::uint8_t> bytes, Allowance* allowance = nullptr);
 
   /// The Close that ended the walk. REQUIRES: the last event was kClose.
   const Close& close() const { return close_; }
@@ -82,6 +91,7 @@ class FrameWalk {
   /// The fast path: whole unfragmented messages below 126 bytes at the front of `bytes`, which is
   /// what pipelined small messages are. Returns their size; leaves all else to the full walk.
   std::size_t WalkShortMessages(std::span<const std::uint8_t> bytes);
+  static bool MustWait(const Header& header, const Allowance& allowance);
   void EnterDataFrame(const Header& header);
 
   Sender sender_;

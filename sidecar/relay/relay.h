@@ -8,15 +8,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
-#include <string>
 #include <string_view>
 
 #include "common/net/outbox.h"
-#include "common/websocket/frame_walk.h"
-#include "sidecar/session/clocks.h"
-#include "sidecar/session/settings.h"
-#include "sidecar/session/verdict.h"
+#include "sidecar/session/course.h"
 
 namespace wsf::relay {
 
@@ -27,23 +22,7 @@ struct ReadBuffer {
   std::array<std::uint8_t, websocket::FrameWalk::kMaxCarryBytes + kReadBytes> bytes;
 };
 
-/// How the peers' Close handshake went; `closeHandshake` of a record.
-enum class CloseHandshake { kNone, kComplete, kTimeout };
-
-/// What is known of a session when it is over.
-struct Outcome {
-  session::End end;
-  CloseHandshake close_handshake = CloseHandshake::kNone;
-  websocket::Counts to_server;
-  websocket::Counts to_client;
-};
-
-/// One live session: two connections, their frames walked and relayed as they are, until the first
-/// terminal event (behaviour.md 7.4) ends it.
-///
-/// Phases: live, then, when a peer sent a Close, closing (the other direction goes on until its own
-/// Close, E28, at most closeTimeout), then lingering (what is queued goes out, TCP ends, what still
-/// comes is read and dropped, at most 2 s).
+/// The sockets and the one timer of a live session; its rules are in session::Course.
 ///
 /// Threading: confined to the io_context's one thread. Pending operations keep the object alive.
 class Relay : public std::enable_shared_from_this<Relay> {
@@ -51,8 +30,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
   using Socket = boost::asio::ip::tcp::socket;
 
   struct Callbacks {
-    std::function<void(const Outcome&)> on_end;  ///< once, when the verdict stands
-    std::function<void()> on_gone;               ///< once, when both sockets are closed
+    std::function<void(const session::Outcome&)> on_end;  ///< once, when the verdict stands
+    std::function<void()> on_gone;                        ///< once, when both sockets are closed
   };
 
   /// `allowed_rsv` as in FrameWalk. `buffer` must outlive the relay.
@@ -66,59 +45,40 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void EndBy(session::EndKind kind);
 
  private:
-  enum class Phase { kLive, kClosing, kAwaitingServerFin, kLingering, kGone };
+  // One connection.
+  struct Side final : session::Outlet {
+    Side(session::Peer peer, Socket socket)
+        : peer(peer), socket(std::move(socket)), outbox(this->socket.native_handle()) {}
+    bool Send(std::string_view bytes) override { return outbox.Send(bytes); }
+    bool blocked() const override { return outbox.blocked(); }
+    void Finish() override;
 
-  // One connection and what its peer sends.
-  struct Side {
-    Side(session::Peer peer, Socket socket, websocket::FrameWalk walk)
-        : peer(peer), socket(std::move(socket)), outbox(this->socket.native_handle()), walk(walk) {}
     session::Peer peer;
     Socket socket;
-    net::Outbox outbox;         // towards this peer
-    websocket::FrameWalk walk;  // of what this peer sends
-    std::string carry;          // the tail of the last read that could not be judged yet
-    bool sent_close = false;    // what comes behind a Close is dropped (E27)
-    bool at_eof = false;
-    bool shut_down = false;
+    net::Outbox outbox;
     bool read_armed = false;
     bool write_armed = false;
+    bool break_armed = false;
   };
 
-  Side& side(session::Peer peer) { return peer == session::Peer::kClient ? client_ : server_; }
-  Side& other(const Side& from) { return side(session::Other(from.peer)); }
-
+  /// After every event: waits for what the course wants next, and tells what has come of it.
+  void Settle();
   void ArmRead(Side& from);
   void ArmWrite(Side& to);
-  void ArmTimer(TimePoint deadline);
+  void ArmBreak();
+  void ArmTimer();
   void OnReadable(Side& from);
-  void OnWritable(Side& to);
-  void OnTimer();
-
   /// Reads once; returns whether more may be waiting.
   bool ReadOnce(Side& from);
-  void OnEof(Side& from);
-  void Take(Side& from, std::span<const std::uint8_t> bytes);
-  void OnClose(Side& from, std::string_view frame);
-  void Forward(Side& to, std::string_view bytes, bool has_data);
-
-  void EndWith(session::End end);
-  void Say(Side& to, const session::Goodbye& goodbye);
-  void FinishClosing(CloseHandshake handshake);
-  void Report(CloseHandshake handshake);
-  void Linger();
-  void ShutDown(Side& to);
-  void CheckGone();
 
   Side client_;
   Side server_;
-  const session::Settings settings_;
-  session::Clocks clocks_;
+  session::Course course_;
   ReadBuffer* const buffer_;
   Callbacks callbacks_;
   boost::asio::steady_timer timer_;
-  Phase phase_ = Phase::kLive;
-  TimePoint phase_deadline_;
-  session::End end_;
+  TimePoint armed_for_ = TimePoint::max();
+  bool closed_ = false;
 };
 
 }  // namespace wsf::relay

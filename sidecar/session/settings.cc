@@ -35,9 +35,15 @@ absl::StatusOr<Settings> DecodeSettings(std::string_view base64) {
   }
   if (from.has_close_timeout_seconds()) to.close_timeout = seconds(from.close_timeout_seconds());
   if (from.has_max_message_bytes()) to.max_message_bytes = from.max_message_bytes();
+  if (from.has_request_bytes_per_second()) {
+    to.request_bytes_per_second = from.request_bytes_per_second();
+  }
+  if (from.has_requests_per_second()) to.requests_per_second = from.requests_per_second();
+  if (from.on_rate_exceeded() == v1::RATE_ACTION_CLOSE) to.on_rate = RateAction::kClose;
   if (from.has_instance_concurrency()) to.instance_concurrency = from.instance_concurrency();
   const v1::ClosePolicy& policy = from.close_policy();
   if (policy.empty_close_is_success()) to.empty_close = EmptyClose::kSuccess;
+  to.idle_counts_control_frames = policy.idle_counts_control_frames();
   to.on_idle = ActionOf(policy.idle_timeout(), to.on_idle);
   to.on_execution = ActionOf(policy.execution_timeout(), to.on_execution);
   return to;

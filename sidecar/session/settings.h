@@ -12,6 +12,9 @@ namespace wsf::session {
 /// What the platform does to the client when a timeout ends its session (A7).
 enum class TimeoutAction { kClose, kAbort };
 
+/// What happens to a client that talks faster than it may (A11).
+enum class RateAction { kThrottle, kClose };
+
 /// What an empty Close frame (1005) counts as (A3).
 enum class EmptyClose { kFailure, kSuccess };
 
@@ -23,7 +26,11 @@ struct Settings {
   std::chrono::seconds handshake_timeout{30};
   std::chrono::seconds close_timeout{10};
   std::uint64_t max_message_bytes = 262144;
+  std::uint64_t request_bytes_per_second = 131072;
+  std::uint32_t requests_per_second = 10;
+  RateAction on_rate = RateAction::kThrottle;
   std::uint32_t instance_concurrency = 1;
+  bool idle_counts_control_frames = false;  ///< A6
   EmptyClose empty_close = EmptyClose::kFailure;
   TimeoutAction on_idle = TimeoutAction::kClose;
   TimeoutAction on_execution = TimeoutAction::kAbort;

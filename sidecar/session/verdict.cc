@@ -8,6 +8,7 @@ namespace {
 
 using websocket::kAbnormal;
 using websocket::kGoingAway;
+using websocket::kPolicyViolation;
 using websocket::kProtocolError;
 using websocket::kServiceRestart;
 using websocket::kTooBig;
@@ -64,6 +65,15 @@ Verdict TooLarge(Peer peer, const Settings& settings) {
           SayClose(kTooBig, limit)};
 }
 
+Verdict TooFast() {
+  return {429,
+          Reason::kRateLimitExceeded,
+          Party::kPlatform,
+          kPolicyViolation,
+          SayClose(kPolicyViolation, "rate limit"),
+          SayClose(kGoingAway, "429 rate limit exceeded")};
+}
+
 Verdict TimedOut(int code, Reason reason, TimeoutAction to_client, std::string text) {
   const bool close = to_client == TimeoutAction::kClose;
   return {code,
@@ -103,6 +113,7 @@ Verdict Judge(const End& end, const Settings& settings) {
     case EndKind::kServerExited: return Lost(Peer::kServer, Reason::kUserProcessExited);
     case EndKind::kProtocolError: return Broken(end.peer);
     case EndKind::kMessageTooLarge: return TooLarge(end.peer, settings);
+    case EndKind::kTooFast: return TooFast();
     case EndKind::kIdleTimeout:
       return TimedOut(455, Reason::kIdleTimeout, settings.on_idle, "455 idle timeout");
     case EndKind::kExecutionTimeout:

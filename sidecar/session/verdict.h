@@ -22,6 +22,7 @@ enum class EndKind {
   kServerExited,      ///< as kLost of the server, and its port no longer listens (E21)
   kProtocolError,     ///< a peer broke RFC 6455 section 5 or 7.4
   kMessageTooLarge,   ///< a peer's message is over the limit (P09, P10)
+  kTooFast,           ///< the client talks faster than it may, and is not throttled (P13)
   kIdleTimeout,       ///< no data frame either way for the idle timeout (P01)
   kExecutionTimeout,  ///< the execution timeout was reached in use (P05)
   kFunctionStopped,   ///< function or pod deleted, function suspended (P15, P16)

@@ -19,11 +19,11 @@ std::int64_t MillisBetween(TimePoint from, TimePoint to) {
   return std::chrono::duration_cast<milliseconds>(to - from).count();
 }
 
-std::string_view HandshakeName(relay::CloseHandshake handshake) {
+std::string_view HandshakeName(session::CloseHandshake handshake) {
   switch (handshake) {
-    case relay::CloseHandshake::kNone: return "none";
-    case relay::CloseHandshake::kComplete: return "complete";
-    case relay::CloseHandshake::kTimeout: return "timeout";
+    case session::CloseHandshake::kNone: return "none";
+    case session::CloseHandshake::kComplete: return "complete";
+    case session::CloseHandshake::kTimeout: return "timeout";
   }
   return "";
 }
@@ -125,9 +125,9 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   record->set_extensions(ToUtf8(fields.Find("Sec-WebSocket-Extensions").value_or("")));
 
   const auto ended = std::make_shared<Event>(parts_.io);
-  relay::Outcome outcome;
+  session::Outcome outcome;
   relay::Relay::Callbacks callbacks;
-  callbacks.on_end = [&outcome, ended](const relay::Outcome& result) {
+  callbacks.on_end = [&outcome, ended](const session::Outcome& result) {
     outcome = result;
     ended->Set();
   };
@@ -156,6 +156,7 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   record->set_close_code(verdict.close_code);
   record->set_close_reason(outcome.end.close.reason);
   record->set_close_handshake(std::string(HandshakeName(outcome.close_handshake)));
+  record->set_throttled_ms(std::chrono::duration_cast<milliseconds>(outcome.throttled).count());
   SetTraffic(outcome.to_server, record->mutable_to_server());
   SetTraffic(outcome.to_client, record->mutable_to_client());
 }

@@ -24,17 +24,30 @@ def free_port() -> int:
 
 # Field numbers of wsf.v1.SessionSettings.
 SETTINGS = {"idleTimeoutSeconds": 1, "executionTimeoutSeconds": 2, "handshakeTimeoutSeconds": 3,
-            "closeTimeoutSeconds": 4, "maxMessageBytes": 5, "instanceConcurrency": 9}
+            "closeTimeoutSeconds": 4, "maxMessageBytes": 5, "requestBytesPerSecond": 6,
+            "requestsPerSecond": 7, "onRateExceeded": 8, "instanceConcurrency": 9}
+# Of its closePolicy, field 10.
+POLICY = {"emptyCloseIsSuccess": 1, "idleCountsControlFrames": 2, "idleTimeout": 3,
+          "executionTimeout": 4}
+CLOSE, ABORT = 1, 2  # TimeoutAction, RateAction
 
 
-def settings_header(values: dict) -> str:
+def varints(fields: dict[str, int], values: dict) -> bytes:
     message = b""
     for name, value in values.items():
-        message += bytes([SETTINGS[name] << 3])
+        message += bytes([fields[name] << 3])
         while value > 127:
             message += bytes([value & 127 | 128])
             value >>= 7
         message += bytes([value])
+    return message
+
+
+def settings_header(values: dict) -> str:
+    message = varints(SETTINGS, {k: v for k, v in values.items() if k in SETTINGS})
+    policy = varints(POLICY, {k: v for k, v in values.items() if k in POLICY})
+    if policy:
+        message += bytes([10 << 3 | 2, len(policy)]) + policy
     return f"X-Wsf-Settings: {base64.b64encode(message).decode()}\r\n" if message else ""
 
 
@@ -121,7 +134,8 @@ class SidecarRig:
 
         def ended() -> bool:
             found.clear()
-            found.update(json.loads(self.message.read_text() or "{}"))
+            with open(self.message, "rb", buffering=0) as file:  # one read, as it is one write
+                found.update(json.loads(file.read(65536) or b"{}"))
             return "statusCode" in found
         self.wait_for(ended)
         return found

@@ -244,7 +244,7 @@ def test_E30_dead_client_and_a_server_that_gives_it_up(live):
     check(live, 200, "Closed", "server", 1011)
 
 
-def test_I3_S0_09_S3_13_frames_pass_as_sent(live):
+def test_I3_S0_09_S2_03_S3_13_frames_pass_as_sent(live):
     """Types, fragments and interleaved control frames, cut at odd places, both directions."""
     for sender, receiver in ((live.client, live.server), (live.server, live.client)):
         sender.send(TEXT, b"one", fin=False)
