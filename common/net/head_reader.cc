@@ -4,7 +4,6 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <memory>
 
 #include "common/http/head.h"
@@ -48,14 +47,14 @@ absl::Status WhyEnded(bool timed_out, bool empty) {
 
 }  // namespace
 
-awaitable<absl::StatusOr<HeadBytes>> ReadHead(asio::ip::tcp::socket& socket, std::size_t max_bytes,
+awaitable<absl::StatusOr<HeadBytes>> ReadHead(Connection& connection, std::size_t max_bytes,
                                               std::chrono::milliseconds time) {
   std::string bytes;
-  Deadline deadline(socket, time);
+  Deadline deadline(connection.socket(), time);
   std::array<char, 4096> part;
   while (true) {
     error_code error;
-    const std::size_t n = co_await socket.async_read_some(asio::buffer(part), Await(error));
+    const std::size_t n = co_await connection.ReadSome(part.data(), part.size(), error);
     if (error || deadline.passed()) co_return WhyEnded(deadline.passed(), bytes.empty());
     bytes.append(part.data(), n);
     const auto size = http::HeadSize(bytes);
@@ -66,20 +65,16 @@ awaitable<absl::StatusOr<HeadBytes>> ReadHead(asio::ip::tcp::socket& socket, std
   }
 }
 
-awaitable<void> SendAndClose(asio::ip::tcp::socket& socket, std::string text) {
+awaitable<void> SendAndClose(Connection connection, std::string text) {
   error_code error;
-  Deadline deadline(socket, kLingerTime);
-  co_await asio::async_write(socket, asio::buffer(text), Await(error));
-  if (!error) socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  Deadline deadline(connection.socket(), kLingerTime);
+  co_await connection.WriteAll(text, error);
+  if (!error) connection.Finish();
   std::array<char, 4096> dropped;
   while (!error && !deadline.passed()) {
-    co_await socket.async_read_some(asio::buffer(dropped), Await(error));
+    co_await connection.ReadSome(dropped.data(), dropped.size(), error);
   }
-  socket.close(error);
-}
-
-awaitable<void> SendAndCloseOwned(asio::ip::tcp::socket socket, std::string text) {
-  co_await SendAndClose(socket, std::move(text));
+  connection.Close();
 }
 
 }  // namespace wsf::net

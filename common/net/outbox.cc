@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/net/outbox.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace wsf::net {
 
 std::size_t Outbox::SendNow(std::string_view bytes) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
-    const ssize_t n =
-        send(descriptor_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) {
-      sent += static_cast<std::size_t>(n);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      break;
-    } else if (errno != EINTR) {
-      Break();
-      break;
-    }
+    const ssize_t n = connection_->Write(bytes.substr(sent));
+    if (n < 0) Break();
+    if (n <= 0) break;
+    sent += static_cast<std::size_t>(n);
   }
   return sent;
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/net/connection.h"
+
 namespace wsf::net {
 
 /// The way out to one socket: what the kernel does not take at once is kept, in order, and the
@@ -12,8 +14,8 @@ namespace wsf::net {
 /// Threading: not synchronized; confined to the session's thread.
 class Outbox {
  public:
-  /// `descriptor` must outlive the outbox and be a connected TCP socket.
-  explicit Outbox(int descriptor) : descriptor_(descriptor) {}
+  /// `connection` outlives the outbox.
+  explicit Outbox(Connection* connection) : connection_(connection) {}
 
   /// Sends or queues `bytes`. Returns whether the socket took any. After a send error everything
   /// is dropped silently: what the peer sent before it went away is still to be read, and its end
@@ -32,7 +34,7 @@ class Outbox {
  private:
   std::size_t SendNow(std::string_view bytes);
 
-  int descriptor_;
+  Connection* const connection_;
   bool broken_ = false;
   std::string queued_;
 };

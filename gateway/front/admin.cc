@@ -26,7 +26,9 @@ std::string Answer(int status, const std::string& body) {
 
 net::awaitable<void> ServeAdmin(boost::asio::ip::tcp::socket client,
                                 const observe::Metrics& metrics, const Broker& broker) {
-  absl::StatusOr<net::HeadBytes> bytes = co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
+  net::Connection connection(std::move(client));
+  absl::StatusOr<net::HeadBytes> bytes =
+      co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
   if (!bytes.ok()) co_return;
   const absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
   const std::string target = head.ok() ? head->target : "";
@@ -34,7 +36,7 @@ net::awaitable<void> ServeAdmin(boost::asio::ip::tcp::socket client,
   if (target == "/metrics") answer = Answer(200, metrics.Text());
   if (target == "/healthz") answer = Answer(200, "ok\n");
   if (target == "/readyz") answer = broker.in_sync() ? Answer(200, "ok\n") : Answer(503, "wait\n");
-  co_await net::SendAndClose(client, std::move(answer));
+  co_await net::SendAndClose(std::move(connection), std::move(answer));
 }
 
 }  // namespace wsf::front

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/front/handshake.h"
 
-#include <sys/socket.h>
-
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
@@ -70,8 +68,8 @@ net::awaitable<void> Handshake::Run() {
 
 net::awaitable<std::optional<http::Refusal>> Handshake::ReadRequest() {
   net::error_code error;
-  client_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  client_.set_option(boost::asio::socket_base::keep_alive(true), error);
+  client_.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
+  client_.socket().set_option(boost::asio::socket_base::keep_alive(true), error);
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(client_, http::kMaxHeadBytes, kHeadTime);
   if (absl::IsUnavailable(bytes.status())) client_left_ = true;
@@ -117,12 +115,13 @@ std::optional<http::Refusal> Handshake::CheckRoute() {
 }
 
 void Handshake::WatchClient() {
-  client_.async_wait(Socket::wait_read, [self = shared_from_this()](const net::error_code& error) {
-    if (error) return;
+  client_.WaitReadable([self = shared_from_this()](const net::error_code& error) {
+    if (error || self->over_) return;
     char byte;
-    const ssize_t n = recv(self->client_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t n = self->client_.Read(&byte, 1);
+    if (n < 0) return self->WatchClient();  // TLS talks to itself
     self->client_spoke_ = n > 0;
-    self->client_left_ = n <= 0;
+    self->client_left_ = n == 0;
     self->ticket_->Cancel();
     net::error_code ignored;
     self->sidecar_.close(ignored);  // the sidecar sees its client leave (H16)
@@ -150,7 +149,8 @@ net::awaitable<void> Handshake::Serve() {
   }
   parts_.broker.Forget(request_id_);
   net::error_code ignored;
-  client_.cancel(ignored);
+  over_ = true;
+  client_.socket().cancel(ignored);
   http::Refusal refusal = ticket_->refusal.value_or(http::InstanceLost());
   if (client_spoke_) refusal = http::BadRequest(400, "bytes were sent before the 101");
   if (client_left_) {  // H14: told in the log only
@@ -182,7 +182,8 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   }
   sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
   net::error_code peer_error;
-  const Client client = {client_.remote_endpoint(peer_error).address().to_string(), "http"};
+  const Client client = {client_.socket().remote_endpoint(peer_error).address().to_string(),
+                         "http"};
   const std::string head =
       ForwardHead(request_, *match, client, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
@@ -218,15 +219,16 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     }
     const bool interim = answer->status < 200 && answer->status != 101;
     if (interim) {
-      co_await boost::asio::async_write(client_, boost::asio::buffer(bytes.data(), *size),
-                                        net::Await(error));
+      const std::string interim_head = bytes.substr(0, *size);
+      co_await client_.WriteAll(interim_head, error);
       bytes.erase(0, *size);
       continue;
     }
     status = answer->status;
     break;
   }
-  client_.cancel(error);
+  over_ = true;
+  client_.socket().cancel(error);
   StartTunnel(std::move(sidecar_), instance, bytes, status);
   co_return Tried::kOver;
 }
@@ -268,7 +270,7 @@ void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std:
 net::awaitable<void> Handshake::Refuse(http::Refusal refusal) {
   parts_.on_refused(refusal, request_id_);
   if (refusal.http_status == 0) co_return;
-  co_await net::SendAndClose(client_, http::RefusalAnswer(refusal, request_id_));
+  co_await net::SendAndClose(std::move(client_), http::RefusalAnswer(refusal, request_id_));
 }
 
 }  // namespace wsf::front

@@ -10,6 +10,7 @@
 #include "common/http/head.h"
 #include "common/http/refusal.h"
 #include "common/net/await.h"
+#include "common/net/connection.h"
 #include "gateway/front/broker.h"
 #include "gateway/front/forward.h"
 #include "gateway/front/loopback_rule.h"
@@ -53,12 +54,13 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   void StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early, int status);
 
   Parts parts_;
-  Socket client_;
+  net::Connection client_;
   http::RequestHead request_;
   std::string function_key_;
   std::string request_id_;
   std::shared_ptr<Broker::Ticket> ticket_;
   Socket sidecar_;
+  bool over_ = false;  // the client is no longer ours to watch
   bool client_left_ = false;
   bool client_spoke_ = false;  // bytes before the 101 (H29)
 };

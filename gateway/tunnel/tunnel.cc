@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/tunnel/tunnel.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <utility>
 
 namespace wsf::tunnel {
@@ -16,7 +13,8 @@ constexpr int kReadsInARow = 8;
 
 }  // namespace
 
-Tunnel::Tunnel(Socket client, Socket sidecar, ReadBuffer* buffer, std::function<void(Lost)> on_end)
+Tunnel::Tunnel(net::Connection client, Socket sidecar, ReadBuffer* buffer,
+               std::function<void(Lost)> on_end)
     : client_(std::move(client)),
       sidecar_(std::move(sidecar)),
       buffer_(buffer),
@@ -31,36 +29,37 @@ void Tunnel::Start(std::string_view early) {
 
 void Tunnel::ArmRead(Side& from) {
   if (closed_ || from.at_eof || other(from).outbox.blocked()) return;
-  from.socket.async_wait(Socket::wait_read, [self = shared_from_this(),
-                                             &from](const boost::system::error_code& error) {
-    if (!error && !self->closed_) self->OnReadable(from);
-  });
+  from.connection.WaitReadable(
+      [self = shared_from_this(), &from](const boost::system::error_code& error) {
+        if (!error && !self->closed_) self->OnReadable(from);
+      });
 }
 
 void Tunnel::ArmWrite(Side& to) {
   if (closed_ || to.write_armed || !to.outbox.blocked()) return;
   to.write_armed = true;
-  to.socket.async_wait(Socket::wait_write,
-                       [self = shared_from_this(), &to](const boost::system::error_code& error) {
-                         to.write_armed = false;
-                         if (error || self->closed_) return;
-                         to.outbox.Flush();
-                         if (to.outbox.blocked()) return self->ArmWrite(to);
-                         Side& from = self->other(to);
-                         if (from.at_eof) return self->ShutDown(to);
-                         self->ArmRead(from);
-                       });
+  to.connection.socket().async_wait(
+      Socket::wait_write, [self = shared_from_this(), &to](const boost::system::error_code& error) {
+        to.write_armed = false;
+        if (error || self->closed_) return;
+        to.outbox.Flush();
+        if (to.outbox.blocked()) return self->ArmWrite(to);
+        Side& from = self->other(to);
+        if (from.at_eof) return self->ShutDown(to);
+        self->ArmRead(from);
+      });
 }
 
 void Tunnel::OnReadable(Side& from) {
   Side& to = other(from);
   for (int i = 0; i < kReadsInARow; ++i) {
-    const ssize_t n =
-        recv(from.socket.native_handle(), buffer_->data(), buffer_->size(), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) break;
-    if (n <= 0) return OnEof(from);
+    const ssize_t n = from.connection.Read(buffer_->data(), buffer_->size());
+    if (n < 0) break;
+    if (n == 0) return OnEof(from);
     to.outbox.Send({buffer_->data(), static_cast<std::size_t>(n)});
-    if (static_cast<std::size_t>(n) < buffer_->size() || to.outbox.blocked()) break;
+    // A short read has emptied the socket, but for what TLS keeps of it.
+    const bool emptied = static_cast<std::size_t>(n) < buffer_->size();
+    if ((emptied && !from.connection.pending()) || to.outbox.blocked()) break;
   }
   ArmWrite(to);
   ArmRead(from);
@@ -78,25 +77,22 @@ void Tunnel::OnEof(Side& from) {
   }
   if (&from != &sidecar_ || closed_) return;
   // The sidecar has said all it will say.
-  linger_ = std::make_unique<boost::asio::steady_timer>(client_.socket.get_executor(), kLingerTime);
+  linger_ = std::make_unique<boost::asio::steady_timer>(client_.connection.socket().get_executor(),
+                                                        kLingerTime);
   linger_->async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (!error) self->Close();
   });
 }
 
 void Tunnel::ShutDown(Side& to) {
-  if (!std::exchange(to.shut_down, true)) {
-    boost::system::error_code ignored;
-    to.socket.shutdown(Socket::shutdown_send, ignored);
-  }
+  if (!std::exchange(to.shut_down, true)) to.connection.Finish();
   if (client_.at_eof && sidecar_.at_eof) Close();
 }
 
 void Tunnel::Close() {
   if (std::exchange(closed_, true)) return;
-  boost::system::error_code ignored;
-  client_.socket.close(ignored);
-  sidecar_.socket.close(ignored);
+  client_.connection.Close();
+  sidecar_.connection.Close();
   if (linger_ != nullptr) linger_->cancel();
   if (on_end_ != nullptr) std::exchange(on_end_, nullptr)(Lost::kToClient);
 }

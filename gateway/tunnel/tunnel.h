@@ -24,7 +24,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   using Socket = boost::asio::ip::tcp::socket;
   enum class Lost { kToClient, kToServer };  ///< which side ended first
 
-  Tunnel(Socket client, Socket sidecar, ReadBuffer* buffer, std::function<void(Lost)> on_end);
+  Tunnel(net::Connection client, Socket sidecar, ReadBuffer* buffer,
+         std::function<void(Lost)> on_end);
 
   /// `early` came from the sidecar behind its head.
   void Start(std::string_view early);
@@ -34,9 +35,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
  private:
   struct Side {
-    explicit Side(Socket socket)
-        : socket(std::move(socket)), outbox(this->socket.native_handle()) {}
-    Socket socket;
+    explicit Side(net::Connection connection)
+        : connection(std::move(connection)), outbox(&this->connection) {}
+    net::Connection connection;
     net::Outbox outbox;  // towards this side
     bool at_eof = false;
     bool shut_down = false;

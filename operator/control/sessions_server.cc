@@ -82,7 +82,9 @@ net::awaitable<int> EndSession(Operator& the_operator, std::string request_id) {
 }  // namespace
 
 net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator) {
-  absl::StatusOr<net::HeadBytes> bytes = co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
+  net::Connection connection(std::move(client));
+  absl::StatusOr<net::HeadBytes> bytes =
+      co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
   if (!bytes.ok()) co_return;
   const absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
   std::string answer = ErrorAnswer(400, "this is no HTTP/1.1 request");
@@ -99,7 +101,7 @@ net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator
              : status == 503 ? ErrorAnswer(503, "its instance does not answer; try again")
                              : ErrorAnswer(405, "POST /sessions/ID/end");
   }
-  co_await net::SendAndClose(client, std::move(answer));
+  co_await net::SendAndClose(std::move(connection), std::move(answer));
 }
 
 net::awaitable<void> AcceptSessions(boost::asio::ip::tcp::acceptor acceptor,

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace wsf::relay {
@@ -26,11 +25,6 @@ bool IsBroken(int descriptor) {
 
 }  // namespace
 
-void Relay::Side::Finish() {
-  boost::system::error_code ignored;
-  socket.shutdown(Socket::shutdown_send, ignored);
-}
-
 Relay::Relay(Socket client, Socket server, const session::Settings& settings,
              session::Clocks clocks, std::uint8_t allowed_rsv, ReadBuffer* buffer,
              Callbacks callbacks)
@@ -39,7 +33,7 @@ Relay::Relay(Socket client, Socket server, const session::Settings& settings,
       course_(&client_, &server_, settings, clocks, allowed_rsv),
       buffer_(buffer),
       callbacks_(std::move(callbacks)),
-      timer_(client_.socket.get_executor()) {}
+      timer_(client_.connection.socket().get_executor()) {}
 
 void Relay::Start(std::string_view early) {
   const TimePoint now = Now();
@@ -71,46 +65,45 @@ void Relay::Settle() {
   }
   closed_ = true;
   timer_.cancel();
-  boost::system::error_code ignored;
-  client_.socket.close(ignored);
-  server_.socket.close(ignored);
+  client_.connection.Close();
+  server_.connection.Close();
   callbacks_.on_gone();
 }
 
 void Relay::ArmRead(Side& from) {
   if (from.read_armed || !course_.Reads(from.peer)) return;
   from.read_armed = true;
-  from.socket.async_wait(Socket::wait_read, [self = shared_from_this(),
-                                             &from](const boost::system::error_code& error) {
-    from.read_armed = false;
-    if (!error) self->OnReadable(from);
-  });
+  from.connection.WaitReadable(
+      [self = shared_from_this(), &from](const boost::system::error_code& error) {
+        from.read_armed = false;
+        if (!error) self->OnReadable(from);
+      });
 }
 
 void Relay::ArmWrite(Side& to) {
   if (to.write_armed || !to.blocked()) return;
   to.write_armed = true;
-  to.socket.async_wait(Socket::wait_write,
-                       [self = shared_from_this(), &to](const boost::system::error_code& error) {
-                         to.write_armed = false;
-                         if (error || self->closed_) return;
-                         const bool took = to.outbox.Flush();
-                         if (took || !to.blocked()) self->course_.OnWritten(to.peer, Now());
-                         self->Settle();
-                       });
+  to.connection.socket().async_wait(
+      Socket::wait_write, [self = shared_from_this(), &to](const boost::system::error_code& error) {
+        to.write_armed = false;
+        if (error || self->closed_) return;
+        const bool took = to.outbox.Flush();
+        if (took || !to.blocked()) self->course_.OnWritten(to.peer, Now());
+        self->Settle();
+      });
 }
 
 // A throttled client is not read, so its reset shows here only.
 void Relay::ArmBreak() {
   if (std::exchange(client_.break_armed, true)) return;
-  client_.socket.async_wait(Socket::wait_error,
-                            [self = shared_from_this()](const boost::system::error_code& error) {
-                              self->client_.break_armed = false;
-                              if (error || self->closed_ || !self->course_.holds()) return;
-                              if (IsBroken(self->client_.socket.native_handle()))
-                                self->course_.OnEof(Peer::kClient, Now());
-                              self->Settle();
-                            });
+  client_.connection.socket().async_wait(
+      Socket::wait_error, [self = shared_from_this()](const boost::system::error_code& error) {
+        self->client_.break_armed = false;
+        if (error || self->closed_ || !self->course_.holds()) return;
+        if (IsBroken(self->client_.connection.descriptor()))
+          self->course_.OnEof(Peer::kClient, Now());
+        self->Settle();
+      });
 }
 
 // It is armed anew only for an earlier moment: a busy session does not touch it at every message.
@@ -140,9 +133,9 @@ bool Relay::ReadOnce(Side& from) {
   std::uint8_t* const start = buffer_->bytes.data() + FrameWalk::kMaxCarryBytes - rest.size();
   std::copy(rest.begin(), rest.end(), start);
   std::uint8_t* const fresh = start + rest.size();
-  const ssize_t n = recv(from.socket.native_handle(), fresh, ReadBuffer::kReadBytes, MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
-  if (n <= 0) {
+  const ssize_t n = from.connection.Read(reinterpret_cast<char*>(fresh), ReadBuffer::kReadBytes);
+  if (n < 0) return false;
+  if (n == 0) {
     course_.OnEof(from.peer, Now());
     return false;
   }

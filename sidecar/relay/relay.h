@@ -48,13 +48,13 @@ class Relay : public std::enable_shared_from_this<Relay> {
   // One connection.
   struct Side final : session::Outlet {
     Side(session::Peer peer, Socket socket)
-        : peer(peer), socket(std::move(socket)), outbox(this->socket.native_handle()) {}
+        : peer(peer), connection(std::move(socket)), outbox(&connection) {}
     bool Send(std::string_view bytes) override { return outbox.Send(bytes); }
     bool blocked() const override { return outbox.blocked(); }
-    void Finish() override;
+    void Finish() override { connection.Finish(); }
 
     session::Peer peer;
-    Socket socket;
+    net::Connection connection;
     net::Outbox outbox;
     bool read_armed = false;
     bool write_armed = false;

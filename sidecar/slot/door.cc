@@ -49,12 +49,14 @@ net::awaitable<void> Door::Accept() {
 
 net::awaitable<void> Door::Read(boost::asio::ip::tcp::socket client) {
   ++reading_;
-  absl::StatusOr<net::HeadBytes> bytes = co_await net::ReadHead(client, kMaxHeadBytes, kHeadTime);
+  net::Connection connection(std::move(client));
+  absl::StatusOr<net::HeadBytes> bytes =
+      co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
   --reading_;
   if (bytes.ok()) {
-    co_await instance_->Serve(std::move(client), *std::move(bytes));
+    co_await instance_->Serve(std::move(connection.socket()), *std::move(bytes));
   } else if (!absl::IsUnavailable(bytes.status())) {
-    co_await net::SendAndClose(client, SidecarAnswer(400, "denied", ""));
+    co_await net::SendAndClose(std::move(connection), SidecarAnswer(400, "denied", ""));
   }
 }
 

@@ -96,15 +96,15 @@ net::awaitable<void> Instance::WaitUntilListening() {
 
 net::awaitable<bool> Instance::IsReady(Endpoint server) {
   if (options_.ready_path.empty()) co_return true;
-  Socket socket(io_);
+  net::Connection connection{Socket(io_)};
   net::error_code error;
-  co_await socket.async_connect(server, net::Await(error));
+  co_await connection.socket().async_connect(server, net::Await(error));
   if (error) co_return false;
   const std::string request = absl::StrCat(
       "GET ", options_.ready_path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-  co_await boost::asio::async_write(socket, boost::asio::buffer(request), net::Await(error));
+  co_await connection.WriteAll(request, error);
   absl::StatusOr<net::HeadBytes> bytes =
-      co_await net::ReadHead(socket, http::kMaxHeadBytes, kReadyTime);
+      co_await net::ReadHead(connection, http::kMaxHeadBytes, kReadyTime);
   if (!bytes.ok()) co_return false;
   const absl::StatusOr<http::AnswerHead> answer = http::ParseAnswerHead(bytes->head);
   co_return answer.ok() && answer->status >= 200 && answer->status < 500;
@@ -146,7 +146,7 @@ net::awaitable<void> Instance::AwaitToken() {
 net::awaitable<void> Instance::Serve(Socket client, net::HeadBytes bytes) {
   absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes.head);
   if (!head.ok() || IsAmbiguous(head->fields) || !bytes.rest.empty()) {
-    co_await net::SendAndCloseOwned(std::move(client), SidecarAnswer(400, "denied", ""));
+    co_await net::SendAndClose(std::move(client), SidecarAnswer(400, "denied", ""));
     co_return;
   }
   co_await AwaitToken();
@@ -158,7 +158,7 @@ net::awaitable<void> Instance::Serve(Socket client, net::HeadBytes bytes) {
 }
 
 net::awaitable<void> Instance::Control(Socket client, http::RequestHead head) {
-  co_await net::SendAndCloseOwned(std::move(client), ControlAnswer(head));
+  co_await net::SendAndClose(std::move(client), ControlAnswer(head));
   OverIfDone();
 }
 
@@ -201,20 +201,20 @@ std::string Instance::EndSessions(const http::RequestHead& head) {
 
 net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
   if (slot_.state() == Slot::State::kListening) {
-    co_await net::SendAndCloseOwned(std::move(client), RefusedAnswer(Slot::Answer::kStarting));
+    co_await net::SendAndClose(std::move(client), RefusedAnswer(Slot::Answer::kStarting));
     co_return;
   }
   const absl::StatusOr<session::Settings> settings =
       session::DecodeSettings(head.fields.Find("X-Wsf-Settings").value_or(""));
   if (!settings.ok()) {
-    co_await net::SendAndCloseOwned(
+    co_await net::SendAndClose(
         std::move(client), SidecarAnswer(400, "denied", std::string(settings.status().message())));
     co_return;
   }
   const Slot::Answer answer =
       slot_.Take(head.fields.Find("X-Wsf-Claim").value_or(""), settings->instance_concurrency);
   if (answer != Slot::Answer::kTaken) {
-    co_await net::SendAndCloseOwned(std::move(client), RefusedAnswer(answer));
+    co_await net::SendAndClose(std::move(client), RefusedAnswer(answer));
     co_return;
   }
   if (buffer_ == nullptr) buffer_ = std::make_unique<relay::ReadBuffer>();

@@ -42,7 +42,7 @@ void SetEnd(int code, Reason reason, Party closed_by, v1::SessionRecord* record)
 }
 
 net::awaitable<void> Linger(SessionParts parts, Session::Socket client, std::string last_words) {
-  co_await net::SendAndClose(client, std::move(last_words));
+  co_await net::SendAndClose(std::move(client), std::move(last_words));
   --parts.lingering;
   parts.on_lingered();
 }
