@@ -3,6 +3,8 @@
 // wsf-gateway: the stable front door. Holds handshakes, picks a free instance of the function,
 // connects to its sidecar and copies bytes. Exit status 2 = wrong flags or a port in use.
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -15,13 +17,17 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
 #include "common/net/await.h"
-#include "common/net/endpoint.h"
+#include "common/net/listener.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 #include "common/rpc/credentials.h"
+#include "common/tls/server.h"
+#include "gateway/door/door.h"
+#include "gateway/door/memory.h"
 #include "gateway/fleet/operator_link.h"
 #include "gateway/front/admin.h"
 #include "gateway/front/broker.h"
+#include "gateway/front/drain.h"
 #include "gateway/front/handshake.h"
 
 namespace {
@@ -31,9 +37,21 @@ using wsf::observe::Level;
 using wsf::observe::Log;
 
 constexpr int kExitUsage = 2;
+// New certificate files are seen within this (faults.md 47).
+constexpr auto kCertificateLook = std::chrono::seconds(1);
+// Descriptors that are not clients' and sidecars': listeners, gRPC, those that are turned away.
+constexpr std::size_t kOwnDescriptors = 128;
 
 struct Flags {
   std::string listen = "0.0.0.0:8080";
+  std::string tls_listen;
+  std::vector<std::string> certificates;
+  bool proxy_protocol = false;
+  std::string trusted_proxies;
+  std::size_t max_connections = 0;
+  std::size_t max_connections_per_address = 0;
+  std::uint64_t memory_limit = 0;
+  int drain_seconds = 0;
   std::string admin_listen = "0.0.0.0:8081";
   std::string operator_address;
   std::string tls_folder = "/etc/wsf/gateway-tls";
@@ -48,6 +66,24 @@ void Declare(CLI::App* app, Flags* flags) {
   // Whoever wraps a command may add flags behind ours: the last one holds.
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app->add_option("--listen", flags->listen, "ip:port for clients");
+  app->add_option("--tls-listen", flags->tls_listen, "ip:port for clients that speak TLS only");
+  app->add_option("--tls-certificate", flags->certificates,
+                  "folder of tls.crt and tls.key; with one, --listen serves ws and wss. Repeat it "
+                  "for more names; changed files are loaded without a restart")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app->add_flag("--proxy-protocol", flags->proxy_protocol,
+                "connections of --trusted-proxies begin with a PROXY protocol header");
+  app->add_option("--trusted-proxies", flags->trusted_proxies,
+                  "networks whose word is taken for a client's address, as in 10.0.0.0/8,fd00::/8");
+  app->add_option("--max-connections", flags->max_connections,
+                  "connections at a time; default what the descriptor limit allows");
+  app->add_option("--max-connections-per-address", flags->max_connections_per_address,
+                  "of one client address; default no limit");
+  app->add_option("--memory-limit", flags->memory_limit,
+                  "bytes, near which new handshakes get 503; default the control group's");
+  app->add_option("--drain-seconds", flags->drain_seconds,
+                  "how long sessions may go on after SIGTERM; default 0")
+      ->check(CLI::Range(0, 86400));
   app->add_option("--admin-listen", flags->admin_listen, "ip:port of /metrics and /healthz");
   app->add_option("--operator", flags->operator_address, "ip:port of the operator")->required();
   app->add_option("--operator-tls", flags->tls_folder, "folder of ca.crt, tls.crt and tls.key");
@@ -70,34 +106,58 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-tcp::acceptor Listen(boost::asio::io_context& io, const std::string& address) {
-  tcp::acceptor acceptor(io);
-  boost::system::error_code error = boost::asio::error::invalid_argument;
-  if (const auto endpoint = wsf::net::ParseEndpoint(address)) {
-    acceptor.open(endpoint->protocol(), error);
-    acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    acceptor.bind(*endpoint, error);
-    if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  }
-  if (error) {
-    std::fprintf(stderr, "wsf-gateway: cannot listen on %s: %s; choose another with --listen\n",
-                 address.c_str(), error.message().c_str());
-    std::exit(kExitUsage);
-  }
-  return acceptor;
+[[noreturn]] void Stop(const absl::Status& status, const char* flag) {
+  std::fprintf(stderr, "wsf-gateway: %s: %s\n", flag, std::string(status.message()).c_str());
+  std::exit(kExitUsage);
 }
 
-template <typename Serve>
-wsf::net::awaitable<void> Accept(boost::asio::io_context& io, tcp::acceptor acceptor, Serve serve) {
+wsf::net::Acceptor Listen(boost::asio::io_context& io, const std::string& address,
+                          const char* flag) {
+  absl::StatusOr<wsf::net::Acceptor> acceptor = wsf::net::Listen(io, address);
+  if (!acceptor.ok()) Stop(acceptor.status(), flag);
+  return *std::move(acceptor);
+}
+
+// Each client takes two descriptors, its own and its sidecar's.
+std::size_t MaxConnections(std::size_t asked_for) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t room = limit.rlim_cur < 2 * kOwnDescriptors
+                               ? limit.rlim_cur / 4
+                               : (limit.rlim_cur - kOwnDescriptors) / 2;
+  return asked_for == 0 ? room : std::min(asked_for, room);
+}
+
+std::unique_ptr<wsf::tls::Server> LoadTls(const Flags& flags) {
+  if (flags.certificates.empty()) {
+    if (flags.tls_listen.empty()) return nullptr;
+    Stop(absl::InvalidArgumentError("needs --tls-certificate"), "--tls-listen");
+  }
+  std::vector<wsf::tls::CertificateFiles> files;
+  for (const std::string& folder : flags.certificates) {
+    files.push_back({folder + "/tls.crt", folder + "/tls.key"});
+  }
+  auto server = std::make_unique<wsf::tls::Server>(std::move(files));
+  const absl::Status loaded = server->Load();
+  if (!loaded.ok()) Stop(loaded, "--tls-certificate");
+  return server;
+}
+
+wsf::net::awaitable<void> WatchCertificates(boost::asio::io_context& io, wsf::tls::Server& server) {
+  boost::asio::steady_timer timer(io);
+  absl::Status before;
   while (true) {
+    timer.expires_after(kCertificateLook);
     wsf::net::error_code error;
-    tcp::socket client = co_await acceptor.async_accept(wsf::net::Await(error));
-    if (error) {  // out of descriptors: wait instead of spinning
-      boost::asio::steady_timer pause(io, std::chrono::milliseconds(100));
-      co_await pause.async_wait(wsf::net::Await(error));
-      continue;
+    co_await timer.async_wait(wsf::net::Await(error));
+    const absl::Status loaded = server.Load();
+    if (!loaded.ok() && loaded != before) {
+      Log(Level::kWarning, "the certificate loaded before stays in use",
+          {{"error", std::string(loaded.message())}});
     }
-    wsf::net::Spawn(io.get_executor(), serve(std::move(client)));
+    before = loaded;
   }
 }
 
@@ -117,10 +177,17 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
   boost::asio::io_context io(1);
-  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
-  signals.async_wait([&io](const boost::system::error_code& error, int) {
-    if (!error) io.stop();
-  });
+  const absl::StatusOr<wsf::door::Trusted> trusted =
+      wsf::door::Trusted::Parse(flags.trusted_proxies);
+  if (!trusted.ok()) Stop(trusted.status(), "--trusted-proxies");
+  const std::unique_ptr<wsf::tls::Server> tls = LoadTls(flags);
+  if (tls != nullptr) wsf::net::Spawn(io.get_executor(), WatchCertificates(io, *tls));
+  wsf::door::Admission::Limits limits;
+  limits.in_all = MaxConnections(flags.max_connections);
+  if (flags.max_connections_per_address > 0) limits.per_address = flags.max_connections_per_address;
+  wsf::door::Admission admission(limits);
+  wsf::door::Memory memory(flags.memory_limit > 0 ? flags.memory_limit
+                                                  : wsf::door::ControlGroupLimit());
 
   const wsf::tls::KeyPair own = {ReadFile(flags.tls_folder + "/tls.crt"),
                                  ReadFile(flags.tls_folder + "/tls.key")};
@@ -159,15 +226,50 @@ int main(int argc, char** argv) {
          {"reason", refusal.reason},
          {"error", refusal.message}});
   };
-  const wsf::front::Handshake::Parts parts = {io, broker, exposure, *buffer, on_refused};
-  wsf::net::Spawn(
-      io.get_executor(), Accept(io, Listen(io, flags.listen), [&parts](tcp::socket client) {
-        return RunHandshake(std::make_shared<wsf::front::Handshake>(parts, std::move(client)));
-      }));
-  wsf::net::Spawn(io.get_executor(),
-                  Accept(io, Listen(io, flags.admin_listen), [&](tcp::socket client) {
-                    return wsf::front::ServeAdmin(std::move(client), metrics, broker);
-                  }));
+  wsf::front::Drain drain(io, broker, [&io] { io.stop(); });
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  const std::function<void()> await_signal = [&] {
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      Log(Level::kInfo, "draining");
+      drain.Begin(std::chrono::seconds(flags.drain_seconds));
+      await_signal();
+    });
+  };
+  await_signal();
+  const auto closed = [&]() -> std::optional<wsf::http::Refusal> {
+    if (drain.begun()) return wsf::http::GatewayDraining();
+    if (memory.IsShort(std::chrono::steady_clock::now())) return wsf::http::GatewayFull();
+    return std::nullopt;
+  };
+  const wsf::front::Handshake::Parts parts = {io,      broker, exposure,  *trusted,
+                                              *buffer, closed, on_refused};
+  const wsf::door::Door::Parts door_parts = {
+      admission, *trusted, tls.get(),
+      [&](wsf::door::Arrival arrival) {
+        wsf::net::Spawn(io.get_executor(), RunHandshake(std::make_shared<wsf::front::Handshake>(
+                                               parts, std::move(arrival))));
+      },
+      [&](const wsf::http::Refusal& refusal) { on_refused(refusal, ""); }};
+  using Door = wsf::door::Door;
+  Door door({tls == nullptr ? Door::Speaks::kPlain : Door::Speaks::kEither, flags.proxy_protocol},
+            door_parts);
+  Door tls_door({Door::Speaks::kTls, flags.proxy_protocol}, door_parts);
+  const auto accept = [&](const std::string& address, const char* flag,
+                          std::function<void(tcp::socket)> take) {
+    wsf::net::Spawn(io.get_executor(),
+                    wsf::net::AcceptAll(Listen(io, address, flag), std::move(take)));
+  };
+  accept(flags.listen, "--listen", [&door](tcp::socket client) { door.Take(std::move(client)); });
+  if (!flags.tls_listen.empty()) {
+    accept(flags.tls_listen, "--tls-listen",
+           [&tls_door](tcp::socket client) { tls_door.Take(std::move(client)); });
+  }
+  accept(flags.admin_listen, "--admin-listen", [&](tcp::socket client) {
+    wsf::net::Spawn(io.get_executor(), wsf::front::ServeAdmin(std::move(client), metrics, [&] {
+                      return broker.in_sync() && !drain.begun();
+                    }));
+  });
   Log(Level::kInfo, "serving", {{"clients", flags.listen}});
   link->Start();
   io.run();

@@ -12,7 +12,8 @@
 #include <memory>
 
 #include "common/kube/rest_client.h"
-#include "common/net/endpoint.h"
+#include "common/net/connection.h"
+#include "common/net/listener.h"
 #include "common/observe/log.h"
 #include "common/rpc/credentials.h"
 #include "operator/control/operator.h"
@@ -79,21 +80,12 @@ std::unique_ptr<grpc::Server> Serve(const std::string& address, const wsf::contr
   return server;
 }
 
-boost::asio::ip::tcp::acceptor Listen(boost::asio::io_context& io, const std::string& address) {
-  boost::asio::ip::tcp::acceptor acceptor(io);
-  boost::system::error_code error = boost::asio::error::invalid_argument;
-  if (const auto endpoint = wsf::net::ParseEndpoint(address)) {
-    acceptor.open(endpoint->protocol(), error);
-    acceptor.set_option(boost::asio::socket_base::reuse_address(true), error);
-    acceptor.bind(*endpoint, error);
-    if (!error) acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
-  }
-  if (error) {
-    std::fprintf(stderr, "wsf-operator: cannot listen on %s: %s; choose another with %s\n",
-                 address.c_str(), error.message().c_str(), "--sessions-listen");
-    std::exit(kExitUsage);
-  }
-  return acceptor;
+wsf::net::Acceptor Listen(boost::asio::io_context& io, const std::string& address) {
+  absl::StatusOr<wsf::net::Acceptor> acceptor = wsf::net::Listen(io, address);
+  if (acceptor.ok()) return *std::move(acceptor);
+  std::fprintf(stderr, "wsf-operator: --sessions-listen: %s\n",
+               std::string(acceptor.status().message()).c_str());
+  std::exit(kExitUsage);
 }
 
 // The API may not be up yet, and the chart's Secrets may come a moment later.
@@ -159,8 +151,11 @@ int main(int argc, char** argv) {
   const auto gateway_server = Serve(flags.gateway_listen, keys, &fleet_service, 4 << 20);
   Log(Level::kInfo, "serving",
       {{"sidecars", flags.sidecar_listen}, {"gateways", flags.gateway_listen}});
-  wsf::net::Spawn(io.get_executor(),
-                  wsf::control::AcceptSessions(Listen(io, flags.sessions_listen), the_operator));
+  wsf::net::Spawn(
+      io.get_executor(),
+      wsf::net::AcceptAll(Listen(io, flags.sessions_listen), [&](wsf::net::Connection::Socket s) {
+        wsf::net::Spawn(io.get_executor(), wsf::control::ServeSessions(std::move(s), the_operator));
+      }));
   the_operator.Start();
   io.run();
   return 1;

@@ -27,6 +27,7 @@ std::string_view ReasonName(Reason reason) {
     case Reason::kHeaderTooLarge: return "HeaderTooLarge";
     case Reason::kInternalError: return "InternalError";
     case Reason::kOriginNotAllowed: return "OriginNotAllowed";
+    case Reason::kTlsFailed: return "TlsFailed";
     case Reason::kBadRequest: return "BadRequest";
     case Reason::kClosed: return "Closed";
     case Reason::kClosedByClient: return "ClosedByClient";

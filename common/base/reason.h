@@ -31,6 +31,7 @@ enum class Reason {
   kHeaderTooLarge,
   kInternalError,
   kOriginNotAllowed,
+  kTlsFailed,
   kBadRequest,
   // 7.2, caused by a peer
   kClosed,

@@ -33,6 +33,17 @@ Refusal HeadTooLarge() {
               "the request head is over 16 KiB or has more than 100 fields");
 }
 
+Refusal HeadTooSlow() {
+  return Make(408, 0, Reason::kBadRequest, "the request head did not arrive in time");
+}
+
+Refusal TlsFailed(std::string_view what) { return Make(0, 0, Reason::kTlsFailed, what); }
+
+Refusal OriginNotAllowed() {
+  return Make(403, 0, Reason::kOriginNotAllowed,
+              "pages of this origin may not connect; the function lists those that may");
+}
+
 Refusal BadRequest(int http_status, std::string_view what) {
   return Make(http_status, 0, Reason::kBadRequest, what);
 }
@@ -69,6 +80,11 @@ Refusal NoOperator() {
 
 Refusal GatewayDraining() {
   return Make(503, 500, Reason::kInternalError, "this gateway is stopping; connect again", 1);
+}
+
+Refusal GatewayFull() {
+  return Make(503, 500, Reason::kInternalError,
+              "this gateway serves as many connections as it can; connect again later", 5);
 }
 
 Refusal WaitedTooLong() {

@@ -21,6 +21,9 @@ struct Refusal {
 Refusal NotAnUpgrade();                                      // H01
 Refusal UnknownFunction();                                   // H02
 Refusal HeadTooLarge();                                      // H23
+Refusal HeadTooSlow();                                       // faults.md 34
+Refusal TlsFailed(std::string_view what);                    // H24; the client got an alert
+Refusal OriginNotAllowed();                                  // H28
 Refusal BadRequest(int http_status, std::string_view what);  // H29
 Refusal WaitingQueueFull();                                  // H30
 Refusal ServerBroken(std::string_view what);                 // H19
@@ -29,6 +32,7 @@ Refusal HandshakeTimedOut();                                 // H22
 Refusal InstanceLost();                                      // H26
 Refusal NoOperator();                                        // H32
 Refusal GatewayDraining();                                   // H31
+Refusal GatewayFull();                                       // H31
 Refusal WaitedTooLong();                                     // H15
 
 /// The whole HTTP answer: JSON body of behaviour.md 4.1, the X-Wsf-* headers, `Connection: close`.

@@ -41,6 +41,10 @@ class Connection {
   /// From here on the bytes pass `layer`, which works on this connection's descriptor.
   void Put(std::unique_ptr<Layer> layer) { layer_ = std::move(layer); }
 
+  /// `companion` lives as long as the connection: its place among those that are admitted.
+  void Hold(std::shared_ptr<void> companion) { companion_ = std::move(companion); }
+  const std::shared_ptr<void>& held() const { return companion_; }
+
   /// Up to `size` bytes; 0 = the peer sends nothing more, or is gone; -1 = nothing is there now.
   ssize_t Read(char* buffer, std::size_t size);
   /// How many of `bytes` went out, 0 when the peer must read first; -1 = the connection is broken.
@@ -70,6 +74,7 @@ class Connection {
  private:
   Socket socket_;
   std::unique_ptr<Layer> layer_;
+  std::shared_ptr<void> companion_;
 };
 
 }  // namespace wsf::net

@@ -3,41 +3,14 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <memory>
 
 #include "common/http/head.h"
+#include "common/net/deadline.h"
 
 namespace wsf::net {
 namespace {
 
 constexpr auto kLingerTime = std::chrono::seconds(2);
-
-/// Cancels what is pending on a socket when time is up; whoever starts the next operation asks
-/// passed() first, since a completed one may have been on its way just then.
-class Deadline {
- public:
-  Deadline(asio::ip::tcp::socket& socket, std::chrono::milliseconds time)
-      : timer_(socket.get_executor(), time), state_(std::make_shared<State>(State{socket})) {
-    // A handler that is on its way can not be recalled: it may find the state gone.
-    timer_.async_wait([weak = std::weak_ptr<State>(state_)](const error_code& error) {
-      const auto state = weak.lock();
-      if (error || state == nullptr) return;
-      state->passed = true;
-      error_code ignored;
-      state->socket.cancel(ignored);
-    });
-  }
-  bool passed() const { return state_->passed; }
-
- private:
-  struct State {
-    asio::ip::tcp::socket& socket;
-    bool passed = false;
-  };
-  asio::steady_timer timer_;
-  std::shared_ptr<State> state_;
-};
 
 absl::Status WhyEnded(bool timed_out, bool empty) {
   if (timed_out) return absl::DeadlineExceededError("the request head did not arrive in time");
@@ -48,7 +21,7 @@ absl::Status WhyEnded(bool timed_out, bool empty) {
 }  // namespace
 
 awaitable<absl::StatusOr<HeadBytes>> ReadHead(Connection& connection, std::size_t max_bytes,
-                                              std::chrono::milliseconds time) {
+                                              std::chrono::steady_clock::duration time) {
   std::string bytes;
   Deadline deadline(connection.socket(), time);
   std::array<char, 4096> part;

@@ -21,7 +21,7 @@ struct HeadBytes {
 /// ResourceExhausted: over `max_bytes`. DeadlineExceeded. Unavailable: the peer left before it had
 /// sent a byte. InvalidArgument: it left, or sent a NUL, in the middle.
 awaitable<absl::StatusOr<HeadBytes>> ReadHead(Connection& connection, std::size_t max_bytes,
-                                              std::chrono::milliseconds deadline);
+                                              std::chrono::steady_clock::duration time);
 
 /// Sends all of `text` and ends the connection: FIN, then what still comes is read and dropped for
 /// at most 2 s, so that no RST overtakes the text.

@@ -25,7 +25,7 @@ std::string Answer(int status, const std::string& body) {
 }  // namespace
 
 net::awaitable<void> ServeAdmin(boost::asio::ip::tcp::socket client,
-                                const observe::Metrics& metrics, const Broker& broker) {
+                                const observe::Metrics& metrics, std::function<bool()> is_ready) {
   net::Connection connection(std::move(client));
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
@@ -35,7 +35,7 @@ net::awaitable<void> ServeAdmin(boost::asio::ip::tcp::socket client,
   std::string answer = Answer(404, "not found\n");
   if (target == "/metrics") answer = Answer(200, metrics.Text());
   if (target == "/healthz") answer = Answer(200, "ok\n");
-  if (target == "/readyz") answer = broker.in_sync() ? Answer(200, "ok\n") : Answer(503, "wait\n");
+  if (target == "/readyz") answer = is_ready() ? Answer(200, "ok\n") : Answer(503, "wait\n");
   co_await net::SendAndClose(std::move(connection), std::move(answer));
 }
 

@@ -43,8 +43,8 @@ void Broker::OnOpen() {
   v1::FromGateway message;
   message.mutable_hello()->set_gateway(options_.gateway_id);
   send_(message);
-  for (const auto& [request_id, taken] : live_) {
-    *message.mutable_taken() = taken;
+  for (const auto& [request_id, live] : live_) {
+    *message.mutable_taken() = live.taken;
     send_(message);
   }
   for (const auto& [request_id, ticket] : tickets_) SendWaiting(*ticket);
@@ -108,6 +108,13 @@ void Broker::RefuseUnrouted() {
     } else {
       continue;
     }
+    ticket->wake.cancel();
+  }
+}
+
+void Broker::RefuseAll(const http::Refusal& refusal) {
+  for (const auto& [id, ticket] : tickets_) {
+    ticket->refusal = refusal;
     ticket->wake.cancel();
   }
 }
@@ -208,15 +215,15 @@ void Broker::DispatchFunction(const std::string& function_key) {
   }
 }
 
-void Broker::Taken(const std::string& pod_uid, const std::string& request_id,
+void Broker::Taken(const v1::Free& instance, const std::string& request_id,
                    const std::string& client) {
   v1::FromGateway message;
   v1::Taken* taken = message.mutable_taken();
-  taken->set_pod_uid(pod_uid);
+  taken->set_pod_uid(instance.pod_uid());
   taken->set_request_id(request_id);
   taken->set_client(client);
   taken->set_since(UnixMicros());
-  live_[request_id] = *taken;
+  live_[request_id] = {*taken, instance.address(), instance.claim_token()};
   send_(message);
 }
 

@@ -32,6 +32,12 @@ class Broker {
     std::optional<Duration> max_wait;  ///< H15; default initTimeout + 5 s
   };
   using Send = std::function<void(v1::FromGateway)>;
+  /// A session on its way or established.
+  struct Live {
+    v1::Taken taken;
+    std::string address;  ///< of its sidecar
+    std::string claim_token;
+  };
 
   Broker(boost::asio::io_context& io, Options options, Send send);
 
@@ -39,6 +45,12 @@ class Broker {
   void OnOpen();
   void OnMessage(const v1::ToGateway& message);
   void OnLost();
+
+  // ---- The end of this gateway ----
+  const std::map<std::string, Live>& live() const { return live_; }
+  bool is_empty() const { return live_.empty() && tickets_.empty(); }
+  /// Tells every held handshake.
+  void RefuseAll(const http::Refusal& refusal);
 
   // ---- The handshakes' side ----
   /// False until the operator's routes were seen once: H32, never H02.
@@ -70,7 +82,7 @@ class Broker {
   void GiveBack(const v1::Free& instance);
 
   /// `client` is its address.
-  void Taken(const std::string& pod_uid, const std::string& request_id, const std::string& client);
+  void Taken(const v1::Free& instance, const std::string& request_id, const std::string& client);
   void NotTaken(const std::string& pod_uid, const std::string& request_id, v1::NotTaken::Why why);
   /// `established`: when the 101 was passed on (Unix microseconds), 0 = it was not.
   void SessionEnded(const std::string& pod_uid, const std::string& request_id,
@@ -95,7 +107,7 @@ class Broker {
   bool attached_ = false;
   TimePoint lost_since_;
   bool in_sync_ = false;
-  std::map<std::string, v1::Taken> live_;                   // by request id
+  std::map<std::string, Live> live_;                        // by request id
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
   std::map<std::string, Ticket*> tickets_;                  // held, by request id
 };

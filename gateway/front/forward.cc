@@ -20,7 +20,7 @@ bool IsForwardedField(std::string_view name) {
 }  // namespace
 
 std::string ForwardHead(const http::RequestHead& request, const route::Match& match,
-                        const Client& client, const std::string& request_id,
+                        const door::Client& client, const std::string& request_id,
                         const v1::Free& instance, std::int64_t now_unix_micros) {
   http::RequestHead head = request;
   head.target = match.target;
@@ -42,10 +42,14 @@ std::string ForwardHead(const http::RequestHead& request, const route::Match& ma
   fields.Add("X-Wsf-Timeout-Seconds", absl::StrCat(timeout));
   fields.Add("X-Wsf-Deadline",
              Rfc3339(now_unix_micros + static_cast<std::int64_t>(timeout) * 1'000'000));
-  fields.Add("X-Forwarded-For", client.ip);
+  const std::string_view host = request.fields.Find("Host").value_or("");
+  const std::string prefix = client.forwarded_prefix + match.prefix;
+  fields.Add("X-Forwarded-For", client.forwarded_for.empty()
+                                    ? client.ip
+                                    : absl::StrCat(client.forwarded_for, ", ", client.peer_ip));
   fields.Add("X-Forwarded-Proto", client.proto);
-  fields.Add("X-Forwarded-Host", request.fields.Find("Host").value_or(""));
-  if (!match.prefix.empty()) fields.Add("X-Forwarded-Prefix", match.prefix);
+  fields.Add("X-Forwarded-Host", client.forwarded_host.empty() ? host : client.forwarded_host);
+  if (!prefix.empty()) fields.Add("X-Forwarded-Prefix", prefix);
   return http::Write(head);
 }
 

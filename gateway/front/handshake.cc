@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/front/handshake.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
@@ -19,7 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kHeadTime = seconds(10);  // for the whole head (faults.md 34)
 // From the dial to `taken`: one hop, and a sidecar may have to await its token for 5 s.
 constexpr auto kDialTime = seconds(7);
 constexpr auto kRoutesTime = seconds(10);  // H32
@@ -28,7 +28,7 @@ constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
 
 std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return http::HeadTooLarge();
-  if (absl::IsDeadlineExceeded(status)) return http::BadRequest(408, status.message().data());
+  if (absl::IsDeadlineExceeded(status)) return http::HeadTooSlow();
   return http::BadRequest(400, std::string(status.message()));
 }
 
@@ -40,6 +40,14 @@ std::optional<v1::NotTaken::Why> WhyNotTaken(std::string_view sidecar_says) {
   return std::nullopt;
 }
 
+// Exact, as a browser writes it; several Origins are none that is allowed (faults.md S3).
+bool IsOriginAllowed(const v1::Route& route, const http::Fields& fields) {
+  if (route.allowed_origins_size() == 0 || fields.Count("Origin") == 0) return true;
+  const auto& allowed = route.allowed_origins();
+  return fields.Count("Origin") == 1 &&
+         std::find(allowed.begin(), allowed.end(), *fields.Find("Origin")) != allowed.end();
+}
+
 http::Refusal ToRefusal(const v1::Refusal& from) {
   return {from.http_status(), from.code(), from.reason(), from.message(),
           static_cast<int>(from.retry_after_seconds())};
@@ -47,8 +55,12 @@ http::Refusal ToRefusal(const v1::Refusal& from) {
 
 }  // namespace
 
-Handshake::Handshake(Parts parts, Socket client)
-    : parts_(std::move(parts)), client_(std::move(client)), sidecar_(parts_.io) {}
+Handshake::Handshake(Parts parts, door::Arrival arrival)
+    : parts_(std::move(parts)),
+      client_(std::move(arrival.connection)),
+      peer_(std::move(arrival.client)),
+      head_until_(arrival.head_until),
+      sidecar_(parts_.io) {}
 
 net::awaitable<void> Handshake::Run() {
   const auto self = shared_from_this();
@@ -56,7 +68,7 @@ net::awaitable<void> Handshake::Run() {
   std::optional<http::Refusal> refusal = co_await ReadRequest();
   if (client_left_) co_return;
   if (!refusal) refusal = http::CheckHandshake(request_);
-  if (!refusal) refusal = CheckExposure(parts_.exposure, request_);
+  if (!refusal) refusal = CheckClient();
   if (!refusal) refusal = co_await AwaitRoutes();
   if (!refusal) refusal = CheckRoute();
   if (refusal) {
@@ -67,11 +79,9 @@ net::awaitable<void> Handshake::Run() {
 }
 
 net::awaitable<std::optional<http::Refusal>> Handshake::ReadRequest() {
-  net::error_code error;
-  client_.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
-  client_.socket().set_option(boost::asio::socket_base::keep_alive(true), error);
+  const auto time_left = head_until_ - std::chrono::steady_clock::now();
   absl::StatusOr<net::HeadBytes> bytes =
-      co_await net::ReadHead(client_, http::kMaxHeadBytes, kHeadTime);
+      co_await net::ReadHead(client_, http::kMaxHeadBytes, time_left);
   if (absl::IsUnavailable(bytes.status())) client_left_ = true;
   if (!bytes.ok()) co_return RefusalOf(bytes.status());
   absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
@@ -95,21 +105,22 @@ net::awaitable<std::optional<http::Refusal>> Handshake::AwaitRoutes() {
   co_return std::nullopt;
 }
 
+std::optional<http::Refusal> Handshake::CheckClient() {
+  const std::string_view host = route::WithoutPort(*request_.fields.Find("Host"));
+  if (!peer_.server_name.empty() && !http::EqualIgnoringCase(peer_.server_name, host)) {
+    return http::BadRequest(421, "Host is not the name that TLS was asked for");
+  }
+  peer_ = parts_.trusted.Behind(peer_, request_.fields);
+  if (auto refusal = CheckExposure(parts_.exposure, request_)) return refusal;
+  return parts_.closed();
+}
+
 std::optional<http::Refusal> Handshake::CheckRoute() {
   const auto match = parts_.broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
   if (!match) return http::UnknownFunction();
   const v1::Route& route = *match->route;
   function_key_ = route::KeyOf(route.function());
-  const auto origin = request_.fields.Find("Origin");
-  if (route.allowed_origins_size() > 0 && origin) {
-    bool allowed = false;
-    for (const std::string& each : route.allowed_origins()) allowed |= each == *origin;
-    if (!allowed) {
-      http::Refusal refusal = http::BadRequest(403, "pages of this origin may not connect");
-      refusal.reason = std::string(ReasonName(Reason::kOriginNotAllowed));
-      return refusal;
-    }
-  }
+  if (!IsOriginAllowed(route, request_.fields)) return http::OriginNotAllowed();
   if (route.state() == v1::Route::REFUSE) return ToRefusal(route.refusal());
   return std::nullopt;
 }
@@ -181,11 +192,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     co_return Tried::kNext;
   }
   sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  net::error_code peer_error;
-  const Client client = {client_.socket().remote_endpoint(peer_error).address().to_string(),
-                         "http"};
-  const std::string head =
-      ForwardHead(request_, *match, client, request_id_, instance, UnixMicros());
+  const std::string head = ForwardHead(request_, *match, peer_, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
 
   std::string bytes;
@@ -209,7 +216,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     if (says == "taken") {
       dial_timer.cancel();
       taken = true;
-      broker.Taken(uid, request_id_, client.ip);
+      broker.Taken(instance, request_id_, peer_.ip);
       bytes.erase(0, *size);
       continue;
     }

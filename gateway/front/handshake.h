@@ -11,6 +11,7 @@
 #include "common/http/refusal.h"
 #include "common/net/await.h"
 #include "common/net/connection.h"
+#include "gateway/door/door.h"
 #include "gateway/front/broker.h"
 #include "gateway/front/forward.h"
 #include "gateway/front/loopback_rule.h"
@@ -30,11 +31,14 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
     boost::asio::io_context& io;
     Broker& broker;
     const Exposure& exposure;
+    const door::Trusted& trusted;
     tunnel::ReadBuffer& buffer;
+    /// Why nobody is let in now (H31); nothing while the gateway serves.
+    std::function<std::optional<http::Refusal>()> closed;
     std::function<void(const http::Refusal&, const std::string& request_id)> on_refused;
   };
 
-  Handshake(Parts parts, Socket client);
+  Handshake(Parts parts, door::Arrival arrival);
 
   net::awaitable<void> Run();
 
@@ -43,6 +47,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
 
   net::awaitable<std::optional<http::Refusal>> ReadRequest();
   net::awaitable<std::optional<http::Refusal>> AwaitRoutes();
+  /// What the connection and the head say together: SNI, exposure, load (H29, U10, H31).
+  std::optional<http::Refusal> CheckClient();
   std::optional<http::Refusal> CheckRoute();
   net::awaitable<void> Serve();
   /// Dials one instance and passes the handshake; kOver when the client has its answer.
@@ -55,6 +61,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
 
   Parts parts_;
   net::Connection client_;
+  door::Client peer_;
+  TimePoint head_until_;
   http::RequestHead request_;
   std::string function_key_;
   std::string request_id_;

@@ -6,13 +6,6 @@
 namespace wsf::route {
 namespace {
 
-std::string_view WithoutPort(std::string_view host) {
-  const std::size_t colon = host.rfind(':');
-  const bool is_port =
-      colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
-  return is_port ? host.substr(0, colon) : host;
-}
-
 bool SameHost(const std::string& a, std::string_view b) {
   return absl::EqualsIgnoreCase(a, absl::string_view(b.data(), b.size()));
 }
@@ -28,6 +21,13 @@ std::string_view FirstTwoSegments(std::string_view target) {
 }
 
 }  // namespace
+
+std::string_view WithoutPort(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  const bool is_port =
+      colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return is_port ? host.substr(0, colon) : host;
+}
 
 std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/" + name.name(); }
 

@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxHeadBytes = 8 * 1024;
 constexpr auto kHeadTime = std::chrono::seconds(5);
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 std::string Answer(int status, const std::string& body) {
   http::AnswerHead head;
@@ -102,21 +101,6 @@ net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator
                              : ErrorAnswer(405, "POST /sessions/ID/end");
   }
   co_await net::SendAndClose(std::move(connection), std::move(answer));
-}
-
-net::awaitable<void> AcceptSessions(boost::asio::ip::tcp::acceptor acceptor,
-                                    Operator& the_operator) {
-  const auto executor = acceptor.get_executor();
-  while (true) {
-    net::error_code error;
-    boost::asio::ip::tcp::socket client = co_await acceptor.async_accept(net::Await(error));
-    if (!error) {
-      net::Spawn(executor, ServeSessions(std::move(client), the_operator));
-      continue;
-    }
-    boost::asio::steady_timer pause(executor, kAcceptPause);  // out of descriptors
-    co_await pause.async_wait(net::Await(error));
-  }
 }
 
 }  // namespace wsf::control

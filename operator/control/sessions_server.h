@@ -19,8 +19,4 @@ namespace wsf::control {
 /// A page in a browser (it sends an Origin) is refused.
 net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator);
 
-/// Accepts for as long as the io_context runs.
-net::awaitable<void> AcceptSessions(boost::asio::ip::tcp::acceptor acceptor,
-                                    Operator& the_operator);
-
 }  // namespace wsf::control

@@ -222,7 +222,10 @@ void PortKeeper::Await() {
 
 bool PortKeeper::AnswerOne() {
   pollfd state = {listener_.native_handle(), POLLIN, 0};
-  if (poll(&state, 1, 0) == 1 && (state.revents & POLLIN) == 0) return false;  // POLLHUP
+  // Asio may report an event of the descriptor that had this number before: nothing is there then,
+  // and to receive would block for ever.
+  if (poll(&state, 1, 0) != 1) return true;
+  if ((state.revents & POLLIN) == 0) return false;  // POLLHUP
   seccomp_notif call = {};
   if (ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
     return true;  // ENOENT: the caller was killed inside bind(); the others go on

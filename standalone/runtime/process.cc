@@ -142,7 +142,8 @@ void Process::AwaitExit() {
                     [self = shared_from_this()](const boost::system::error_code& error) {
                       if (error) return;
                       int status = 0;
-                      waitpid(self->pid_, &status, 0);
+                      // Asio may report an event of the descriptor that had this number before.
+                      if (waitpid(self->pid_, &status, WNOHANG) == 0) return self->AwaitExit();
                       self->running_ = false;
                       kill(-self->pid_, SIGKILL);  // what it left behind in its group
                       Exit exit;

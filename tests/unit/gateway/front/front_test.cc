@@ -11,6 +11,12 @@ http::RequestHead Head(const std::string& more) {
   return *http::ParseRequestHead("GET /ns/f/x HTTP/1.1\r\nHost: localhost:80\r\n" + more + "\r\n");
 }
 
+door::Client Client() {
+  door::Client client;
+  client.ip = client.peer_ip = "10.0.0.9";
+  return client;
+}
+
 TEST(ForwardHead, S5_SaysThePlatformsFieldsOnceAndDropsTheClients) {
   v1::Route route;
   route.mutable_function()->set_namespace_("ns");
@@ -23,7 +29,7 @@ TEST(ForwardHead, S5_SaysThePlatformsFieldsOnceAndDropsTheClients) {
   const std::string text =
       ForwardHead(Head("X_Wsf_Claim: forged\r\nx-forwarded-for: 6.6.6.6\r\nA: 1\r\nB: 2\r\na: 3\r\n"
                        "Connection: Upgrade, A-Hop\r\nA-Hop: x\r\n"),
-                  match, {"10.0.0.9", "http"}, "id-1", instance, 1'700'000'000'000'000);
+                  match, Client(), "id-1", instance, 1'700'000'000'000'000);
   const http::RequestHead head = *http::ParseRequestHead(text);
   EXPECT_EQ(head.target, "/x");
   EXPECT_EQ(head.fields.Count("X-Wsf-Claim"), 1u);

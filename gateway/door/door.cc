@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/door/door.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "common/net/deadline.h"
+#include "common/net/head_reader.h"
+#include "gateway/door/proxy_protocol.h"
+
+namespace wsf::door {
+namespace {
+
+// From the first byte to the end of the request head, TLS included (faults.md 34).
+constexpr auto kHeadTime = std::chrono::seconds(10);
+// Told why they are turned away; more at once are just hung up on.
+constexpr int kMaxTurningAway = 32;
+
+std::string AddressOf(net::Connection& connection) {
+  net::error_code error;
+  return connection.socket().remote_endpoint(error).address().to_string();
+}
+
+// Looks at what has come, without taking it.
+std::string_view Peek(net::Connection& connection, char* buffer, std::size_t size) {
+  const ssize_t n = recv(connection.descriptor(), buffer, size, MSG_PEEK | MSG_DONTWAIT);
+  return {buffer, n > 0 ? static_cast<std::size_t>(n) : 0};
+}
+
+// Readable again only when this many bytes have come.
+void WakeAt(net::Connection& connection, std::size_t bytes) {
+  net::error_code ignored;
+  connection.socket().set_option(
+      boost::asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), ignored);
+}
+
+}  // namespace
+
+void Door::Take(net::Connection::Socket socket) {
+  const auto executor = socket.get_executor();
+  net::Connection connection(std::move(socket));
+  if (std::shared_ptr<void> place = parts_.admission.Enter()) {
+    connection.Hold(std::move(place));
+    return net::Spawn(executor, Receive(std::move(connection)));
+  }
+  const http::Refusal refusal = http::GatewayFull();
+  parts_.on_refused(refusal);
+  if (options_.speaks == Speaks::kTls || turning_away_ >= kMaxTurningAway) return;
+  ++turning_away_;
+  connection.Hold({this, [this](void*) { --turning_away_; }});
+  net::Spawn(executor, net::SendAndClose(std::move(connection), http::RefusalAnswer(refusal, "")));
+}
+
+net::awaitable<void> Door::Receive(net::Connection connection) {
+  const TimePoint until = std::chrono::steady_clock::now() + kHeadTime;
+  net::error_code error;
+  connection.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
+  connection.socket().set_option(boost::asio::socket_base::keep_alive(true), error);
+  Client client;
+  client.ip = client.peer_ip = AddressOf(connection);
+  std::optional<http::Refusal> refusal;
+  bool tls = options_.speaks == Speaks::kTls;
+  {
+    net::Deadline deadline(connection.socket(), kHeadTime);
+    const bool proxied = options_.expects_proxy_header && parts_.trusted.Contains(client.ip);
+    if (proxied) refusal = co_await ReadProxy(connection, client);
+    if (!refusal && options_.speaks == Speaks::kEither) tls = co_await AsksForTls(connection);
+    if (deadline.passed()) refusal = http::HeadTooSlow();
+  }
+  std::shared_ptr<void> place;
+  if (!refusal) place = parts_.admission.EnterFrom(client.ip);
+  if (!refusal && place == nullptr) refusal = http::GatewayFull();
+  if (!refusal && tls) refusal = co_await StartTls(connection, client, until);
+  if (refusal) {
+    parts_.on_refused(*refusal);
+    if (!tls) co_await net::SendAndClose(std::move(connection), http::RefusalAnswer(*refusal, ""));
+    co_return;
+  }
+  connection.Hold(std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(
+      connection.held(), std::move(place)));
+  parts_.on_arrival(Arrival{std::move(connection), std::move(client), until});
+}
+
+net::awaitable<std::optional<http::Refusal>> Door::ReadProxy(net::Connection& connection,
+                                                             Client& client) {
+  std::array<char, kMaxProxyHeaderBytes> buffer;
+  net::error_code error;
+  while (true) {
+    co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
+    const std::string_view bytes = Peek(connection, buffer.data(), buffer.size());
+    if (error || bytes.empty()) co_return http::BadRequest(400, "the connection ended at once");
+    const auto header = ReadProxyHeader(bytes);
+    if (!header.ok()) co_return http::BadRequest(400, std::string(header.status().message()));
+    if (*header) {
+      WakeAt(connection, 1);
+      connection.Read(buffer.data(), (*header)->size);
+      if (!(*header)->client_ip.empty()) client.ip = client.peer_ip = (*header)->client_ip;
+      co_return std::nullopt;
+    }
+    WakeAt(connection, bytes.size() + 1);
+  }
+}
+
+net::awaitable<bool> Door::AsksForTls(net::Connection& connection) {
+  net::error_code error;
+  co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
+  char first = 0;
+  const std::string_view bytes = Peek(connection, &first, 1);
+  co_return !error && !bytes.empty() && tls::BeginsTls(first);
+}
+
+net::awaitable<std::optional<http::Refusal>> Door::StartTls(net::Connection& connection,
+                                                            Client& client, TimePoint until) {
+  const auto left = until - std::chrono::steady_clock::now();
+  const absl::Status status = co_await parts_.tls->Accept(connection, left, &client.server_name);
+  if (!status.ok()) co_return http::TlsFailed(status.message().data());
+  client.proto = "https";
+  co_return std::nullopt;
+}
+
+}  // namespace wsf::door

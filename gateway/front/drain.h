@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+
+#include "gateway/front/broker.h"
+
+namespace wsf::front {
+
+/// How a gateway stops (P20, H31): new handshakes are refused, sessions may go on for the drain
+/// time, what is left then is ended with 1012, and `on_over` is called when none is left, or after
+/// 5 s more.
+///
+/// Threading: confined to the gateway's thread.
+class Drain {
+ public:
+  Drain(boost::asio::io_context& io, Broker& broker, std::function<void()> on_over)
+      : io_(io), broker_(broker), on_over_(std::move(on_over)), timer_(io) {}
+
+  bool begun() const { return begun_; }
+  /// The second call ends the drain time at once.
+  void Begin(Duration drain_time);
+
+ private:
+  void Await(TimePoint until, std::function<void()> then);
+  void EndSessions();
+
+  boost::asio::io_context& io_;
+  Broker& broker_;
+  const std::function<void()> on_over_;
+  boost::asio::steady_timer timer_;
+  bool begun_ = false;
+};
+
+}  // namespace wsf::front
