@@ -250,7 +250,7 @@ int main(int argc, char** argv) {
         wsf::net::Spawn(io.get_executor(), RunHandshake(std::make_shared<wsf::front::Handshake>(
                                                parts, std::move(arrival))));
       },
-      [&](const wsf::http::Refusal& refusal) { on_refused(refusal, ""); }};
+      on_refused};
   using Door = wsf::door::Door;
   Door door({tls == nullptr ? Door::Speaks::kPlain : Door::Speaks::kEither, flags.proxy_protocol},
             door_parts);

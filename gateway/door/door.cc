@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/ids.h"
 #include "common/net/deadline.h"
 #include "common/net/head_reader.h"
 #include "gateway/door/proxy_protocol.h"
@@ -46,12 +47,17 @@ void Door::Take(net::Connection::Socket socket) {
     connection.Hold(std::move(place));
     return net::Spawn(executor, Receive(std::move(connection)));
   }
-  const http::Refusal refusal = http::GatewayFull();
-  parts_.on_refused(refusal);
+  std::string answer = Refuse(http::GatewayFull());
   if (options_.speaks == Speaks::kTls || turning_away_ >= kMaxTurningAway) return;
   ++turning_away_;
   connection.Hold({this, [this](void*) { --turning_away_; }});
-  net::Spawn(executor, net::SendAndClose(std::move(connection), http::RefusalAnswer(refusal, "")));
+  net::Spawn(executor, net::SendAndClose(std::move(connection), std::move(answer)));
+}
+
+std::string Door::Refuse(const http::Refusal& refusal) {
+  const std::string request_id = NewRequestId(UnixMicros());
+  parts_.on_refused(refusal, request_id);
+  return http::RefusalAnswer(refusal, request_id);
 }
 
 net::awaitable<void> Door::Receive(net::Connection connection) {
@@ -75,8 +81,8 @@ net::awaitable<void> Door::Receive(net::Connection connection) {
   if (!refusal && place == nullptr) refusal = http::GatewayFull();
   if (!refusal && tls) refusal = co_await StartTls(connection, client, until);
   if (refusal) {
-    parts_.on_refused(*refusal);
-    if (!tls) co_await net::SendAndClose(std::move(connection), http::RefusalAnswer(*refusal, ""));
+    std::string answer = Refuse(*refusal);
+    if (!tls) co_await net::SendAndClose(std::move(connection), std::move(answer));
     co_return;
   }
   connection.Hold(std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(

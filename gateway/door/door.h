@@ -39,7 +39,7 @@ class Door {
     const Trusted& trusted;
     tls::Server* tls;
     std::function<void(Arrival)> on_arrival;
-    std::function<void(const http::Refusal&)> on_refused;
+    std::function<void(const http::Refusal&, const std::string& request_id)> on_refused;
   };
 
   Door(Options options, Parts parts) : options_(options), parts_(std::move(parts)) {}
@@ -48,6 +48,8 @@ class Door {
 
  private:
   net::awaitable<void> Receive(net::Connection connection);
+  /// Counts and logs the refusal; its HTTP answer.
+  std::string Refuse(const http::Refusal& refusal);
   /// Reads the PROXY header; what is wrong with the connection otherwise.
   net::awaitable<std::optional<http::Refusal>> ReadProxy(net::Connection& connection,
                                                          Client& client);

@@ -192,7 +192,8 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     co_return Tried::kNext;
   }
   sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  const std::string head = ForwardHead(request_, *match, peer_, request_id_, instance, UnixMicros());
+  const std::string head =
+      ForwardHead(request_, *match, peer_, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
 
   std::string bytes;
