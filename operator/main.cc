@@ -40,6 +40,7 @@ struct Flags {
   std::string public_url = "ws://localhost:8080";
   std::string relay_image = "wsf-sidecar";
   int surplus_seconds = 60;
+  int scale_out_per_minute = 500;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
@@ -57,6 +58,9 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--surplus-seconds", flags->surplus_seconds,
                   "how long a free instance above the desired number is kept")
       ->check(CLI::Range(0, 3600));
+  app->add_option("--scale-out-per-minute", flags->scale_out_per_minute,
+                  "instances started within a minute, of all functions")
+      ->check(CLI::Range(1, 1000000));
 }
 
 std::unique_ptr<grpc::Server> Serve(const std::string& address, const wsf::control::Keys& keys,
@@ -143,6 +147,7 @@ int main(int argc, char** argv) {
   options.relay_image = flags.relay_image;
   options.operator_address = flags.advertise.empty() ? flags.sidecar_listen : flags.advertise;
   options.surplus = std::chrono::seconds(flags.surplus_seconds);
+  options.scale_out_per_minute = flags.scale_out_per_minute;
   wsf::control::Operator the_operator(io, client.get(), keys, options);
 
   wsf::service::InstanceService instance_service(&the_operator);

@@ -225,6 +225,10 @@ void ReadSpec(const Json& object, FunctionSpec* spec, std::vector<std::string>* 
   ReadTimeouts(&reader, spec);
   reader.Integer("instanceConcurrency", 1, 100, &spec->instance_concurrency);
   reader.Integer("warmInstances", 0, 100000, &spec->warm_instances);
+  reader.Integer("warmMaxAgeSeconds", 60, 432000, &spec->warm_max_age_seconds);
+  Reader rollout(reader.Object("rollout"), "spec.rollout.", errors);
+  rollout.Integer("liveSessionSeconds", 0, 86400, &spec->live_session_seconds);
+  rollout.RefuseUnknown();
   std::int64_t max_instances = -1;
   reader.Integer("maxInstances", 0, 1000000, &max_instances);
   if (max_instances >= 0) spec->max_instances = static_cast<std::uint32_t>(max_instances);
@@ -248,8 +252,7 @@ void ReadSpec(const Json& object, FunctionSpec* spec, std::vector<std::string>* 
   reader.RefuseUnknown({"envFrom", "volumes", "volumeMounts", "imagePullPolicy", "imagePullSecrets",
                         "serviceAccountName", "runtimeClassName", "priorityClassName",
                         "nodeSelector", "tolerations", "topologySpreadConstraints", "runAsUser",
-                        "runAsGroup", "fsGroup", "labels", "annotations", "warmMaxAgeSeconds",
-                        "rollout"});
+                        "runAsGroup", "fsGroup", "labels", "annotations"});
 }
 
 std::uint64_t Fnv1a(const std::string& text) {

@@ -44,6 +44,8 @@ struct FunctionSpec {
   bool close_on_execution = false;
 
   // The fleet.
+  std::uint32_t warm_max_age_seconds = 259200;
+  std::uint32_t live_session_seconds = 0;  ///< of an old revision; 0 = until they end
   std::uint32_t init_timeout_seconds = 90;
   std::uint32_t instance_concurrency = 1;
   std::uint32_t warm_instances = 0;

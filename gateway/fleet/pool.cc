@@ -33,7 +33,8 @@ void Pool::DropMarked() {
 std::optional<v1::Free> Pool::Take(const std::string& function_key, const std::string& revision,
                                    TimePoint now) {
   const auto rank = [&](const Entry& entry) {
-    return std::make_tuple(entry.free.revision() != revision, entry.free.since());
+    return std::make_tuple(entry.free.revision() != revision, !entry.free.live(),
+                           entry.free.since());
   };
   auto best = entries_.end();
   for (auto each = entries_.begin(); each != entries_.end(); ++each) {
@@ -41,8 +42,13 @@ std::optional<v1::Free> Pool::Take(const std::string& function_key, const std::s
     if (best == entries_.end() || rank(each->second) < rank(best->second)) best = each;
   }
   if (best == entries_.end()) return std::nullopt;
-  v1::Free taken = std::move(best->second.free);
-  entries_.erase(best);
+  v1::Free taken = best->second.free;
+  if (taken.slots() <= 1) {
+    entries_.erase(best);
+  } else {  // the operator tells the true number once it knows of the session
+    best->second.free.set_slots(taken.slots() - 1);
+    best->second.free.set_live(true);
+  }
   return taken;
 }
 

@@ -26,7 +26,8 @@ class Pool {
   void MarkAll();
   void DropMarked();
 
-  /// Takes out an instance of the function: of the current revision first, then the oldest.
+  /// Takes a slot of an instance of the function: of the current revision first, then of one that
+  /// is live already, then of the oldest.
   std::optional<v1::Free> Take(const std::string& function_key, const std::string& revision,
                                TimePoint now);
   /// When an instance of the function that is another's now may be taken; nothing when none is.

@@ -230,6 +230,7 @@ void Broker::Taken(const v1::Free& instance, const std::string& request_id,
 void Broker::NotTaken(const std::string& pod_uid, const std::string& request_id,
                       v1::NotTaken::Why why) {
   live_.erase(request_id);
+  pool_.Remove(pod_uid);  // until the operator tells of it again
   v1::FromGateway message;
   message.mutable_not_taken()->set_pod_uid(pod_uid);
   message.mutable_not_taken()->set_request_id(request_id);

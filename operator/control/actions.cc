@@ -109,7 +109,10 @@ void Operator::Do(const fleet::CloseInstance& action) {
 void Operator::Do(const fleet::EndSessions& action) {
   const fleet::Instance* instance = fleet_.Find(action.uid);
   if (instance == nullptr) return;
-  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", "FunctionStopped", ""},
+  const std::string reason = action.reason == Reason::kRevisionRetired
+                                 ? std::string(ReasonName(action.reason))
+                                 : "FunctionStopped";
+  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", reason, ""},
              [this, uid = action.uid](const ControlAnswer& answer) {
                if (answer.http_status == 204) return;
                const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
@@ -121,16 +124,15 @@ void Operator::Do(const fleet::EndSessions& action) {
              });
 }
 
-v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string& home) const {
-  const auto function = fleet_.functions().find(instance.pod.function_key());
-  const std::uint32_t slots =
-      function == fleet_.functions().end() ? 1 : function->second.spec.instance_concurrency;
-  return FreeMessage(instance, keys_.ClaimToken(instance.pod.uid), home, slots);
+v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string& home,
+                             int slots) const {
+  return FreeMessage(instance, keys_.ClaimToken(instance.pod.uid), home,
+                     static_cast<std::uint32_t>(slots));
 }
 
 void Operator::Do(const fleet::TellFree& action) {
   if (const fleet::Instance* instance = fleet_.Find(action.uid)) {
-    gateways_.ToAll(Free(*instance, action.home));
+    gateways_.ToAll(Free(*instance, action.home, action.slots));
   }
 }
 
@@ -161,7 +163,7 @@ void Operator::Do(const ledger::LogSession& action) {
   const v1::SessionRecord& record = action.record;
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
   history_.Add(record);
-  fleet_.OnSessionEnded(record.pod_uid(), record.request_id());
+  fleet_.OnSessionEnded(record.pod_uid(), record.request_id(), Now());
   const auto function = fleet_.functions().find(record.namespace_() + "/" + record.function());
   if (record.status() == "success" || function == fleet_.functions().end()) return;
   // One Event per code, counted up (K08); which session it was says the log.

@@ -111,6 +111,7 @@ v1::ToGateway FreeMessage(const fleet::Instance& instance, const std::string& cl
   free->set_slots(slots);
   free->set_home(home);
   free->set_since(instance.pod.created);
+  free->set_live(instance.phase == fleet::Phase::kLive);
   return message;
 }
 

@@ -34,7 +34,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
       client_(client),
       keys_(std::move(keys)),
       options_(std::move(options)),
-      fleet_(options_.surplus),
+      fleet_(options_.surplus, options_.scale_out_per_minute),
       reviewer_(client),
       statuses_(
           client, options_.public_url, &ledger_,
@@ -72,7 +72,7 @@ void Operator::OnFunctionObject(const Json& object) {
   ledger_.OnFunction(function.uid, number, ledger::Book::FromStatus(status));
   statuses_.OnFunction(function.key(), version, status);
   gateways_.ToAll(RouteMessage(function, fleet_.Revision(function)));
-  fleet_.OnFunction(std::move(function));
+  fleet_.OnFunction(std::move(function), Now());
   Schedule();
 }
 
@@ -88,7 +88,8 @@ void Operator::OnFunctionGone(const std::string& uid) {
 }
 
 void Operator::OnPodObject(const Json& object) {
-  const instances::Pod pod = instances::ParsePod(object);
+  instances::Pod pod = instances::ParsePod(object);
+  pod.age = std::chrono::microseconds(std::max<std::int64_t>(0, UnixMicros() - pod.created));
   fleet_.OnPod(pod, Now());
   ledger_.OnPod(pod, Now());
   Schedule();

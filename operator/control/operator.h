@@ -28,6 +28,7 @@ struct OperatorOptions {
   std::string relay_image;
   std::string operator_address;  ///< ip:port told to sidecars
   Duration surplus = std::chrono::seconds(60);
+  int scale_out_per_minute = 500;  ///< H06
 };
 
 /// The thin shell around Fleet and Ledger: turns what API, sidecars and gateways say into their
@@ -95,7 +96,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   enum class Grace { kOfPod, kEnded };
   void DeletePod(const instances::Pod& pod, Grace grace);
   void WriteStatuses();
-  v1::ToGateway Free(const fleet::Instance& instance, const std::string& home) const;
+  v1::ToGateway Free(const fleet::Instance& instance, const std::string& home, int slots) const;
 
   boost::asio::io_context& io_;
   kube::Client* const client_;

@@ -61,7 +61,8 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       }
       done(grpc::Status::OK);  // at once: the termination message is the durable copy
       ledger_.OnReport(uid, request.record(), request.instance_totals(), Now());
-      fleet_.OnSessionEnded(uid, request.record().request_id());
+      fleet_.OnSessionEnded(uid, request.record().request_id(), Now());
+      AskStates();
       Schedule();
     });
   });
@@ -172,11 +173,11 @@ void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
       const v1::SessionEnded& ended = message.ended();
       ledger_.OnGatewayView(ended.pod_uid(),
                             {ended.request_id(), ended.established(), ended.ended()});
-      fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id());
+      fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id(), Now());
       if (ended.lost_side() == v1::SessionEnded::LOST_SIDE_TO_SERVER) {
         fleet_.OnInstanceLost(ended.pod_uid(), Now());
-        AskStates();
       }
+      AskStates();
       break;
     }
     case v1::FromGateway::MESSAGE_NOT_SET: break;
@@ -190,9 +191,7 @@ void Operator::SendAll(const std::shared_ptr<service::GatewayLink>& link) {
     link->Send(RouteMessage(function, fleet_.Revision(function)));
   }
   for (const auto& [uid, instance] : fleet_.instances()) {
-    if (instance.phase == fleet::Phase::kFree && instance.told_free) {
-      link->Send(Free(instance, ""));
-    }
+    if (instance.told_slots > 0) link->Send(Free(instance, "", instance.told_slots));
   }
   link->Send(InSyncMessage());
 }

@@ -30,14 +30,17 @@ std::string Fleet::Revision(const spec::Function& function) const {
 
 // ---- What happened ----
 
-void Fleet::OnFunction(spec::Function function) {
+void Fleet::OnFunction(spec::Function function, TimePoint now) {
   const std::string key = function.key();
   const auto found = functions_.find(key);
   const bool same_pods = found != functions_.end() && Revision(found->second) == Revision(function);
   const bool recreated = found != functions_.end() && found->second.uid != function.uid;
   if (recreated) starts_.erase(key);
-  if (!same_pods) starts_[key].failures = 0;  // a new revision is tried at once
-  if (!same_pods) starts_[key].back_off_until = TimePoint();
+  Starts& starts = starts_[key];
+  if (!same_pods) starts.failures = 0;  // a new revision is tried at once
+  if (!same_pods) starts.back_off_until = TimePoint();
+  const std::string revision = Revision(function);
+  if (std::exchange(starts.revision, revision) != revision) starts.revision_since = now;
   functions_[key] = std::move(function);
 }
 
@@ -65,6 +68,7 @@ void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
   instance.pod = pod;
   if (is_new) {
     instance.seen = now;
+    instance.born = now - std::chrono::duration_cast<Duration>(pod.age);
     instance.address = absl::StrCat(pod.ip, ":", instances::kRelayPort);
     instance.inherited = !pods_listed_;
     if (instance.inherited && pod.relay.running) instance.phase = Phase::kUnknown;
@@ -107,7 +111,7 @@ void Fleet::OnListening(const std::string& uid, const std::string& address, Time
   const auto found = instances_.find(uid);
   if (found == instances_.end() || found->second.phase == Phase::kEnding) return;
   found->second.address = address;
-  found->second.told_free = false;  // a repeated Listening makes us send Free again
+  found->second.told_slots = 0;  // a repeated Listening makes us send Free again
   found->second.phase = Phase::kStarting;
   MakeFree(&found->second, now);
 }
@@ -122,7 +126,7 @@ void Fleet::OnState(const std::string& uid, const std::string& state, const std:
   instance.doubted = false;
   if (state == "free") {
     instance.address = address;
-    instance.told_free = false;
+    instance.told_slots = 0;
     MakeFree(&instance, now);
   } else if (state == "starting" || (state.empty() && instance.phase == Phase::kStarting)) {
     instance.phase = Phase::kStarting;
@@ -159,18 +163,29 @@ void Fleet::OnNotTaken(const std::string& uid, const std::string& request_id, Ti
   Instance& instance = found->second;
   const bool undone = instance.sessions.erase(request_id) > 0 && instance.sessions.empty() &&
                       instance.phase == Phase::kLive;
+  if (instance.phase == Phase::kLive && !undone)
+    instance.told_slots = 0;  // its slots are told anew
   if (instance.phase != Phase::kFree && !undone) return;
   instance.phase = Phase::kUnknown;  // its sidecar is asked, and tells the truth
   instance.doubted = true;
   instance.seen = now;
 }
 
-void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id) {
+void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id, TimePoint now) {
   const auto found = instances_.find(uid);
   if (found == instances_.end()) return;
-  found->second.served = true;
-  found->second.sessions.erase(request_id);
-  if (found->second.sessions.empty()) found->second.phase = Phase::kEnding;
+  Instance& instance = found->second;
+  instance.served = true;
+  instance.sessions.erase(request_id);
+  if (!instance.sessions.empty() || instance.phase == Phase::kEnding) return;
+  const spec::Function* function = FunctionOf(instance);
+  if (function == nullptr || function->spec.instance_concurrency == 1) {
+    instance.phase = Phase::kEnding;
+    return;
+  }
+  // Another session may just have been taken by a gateway that has not told yet: its sidecar knows.
+  instance.phase = Phase::kUnknown;
+  instance.seen = now;
 }
 
 void Fleet::OnInstanceLost(const std::string& uid, TimePoint now) {
@@ -240,12 +255,28 @@ Counts Fleet::Count(const std::string& function_key) const {
       case Phase::kLive: ++counts.live; break;
       case Phase::kEnding: ++counts.ending; break;
     }
-    counts.live_sessions += static_cast<int>(instance.sessions.size());
+    const auto sessions = static_cast<int>(instance.sessions.size());
+    counts.live_sessions += sessions;
+    if (instance.phase == Phase::kLive) counts.open_slots += Slots(instance);
+    const bool taken = instance.phase == Phase::kLive || instance.phase == Phase::kUnknown;
+    if (taken && !instance.doubted) counts.taken_slots += std::max(1, sessions);
   }
   for (const auto& [id, waiter] : waiters_) {
     counts.waiting += waiter.function_key == function_key ? 1 : 0;
   }
   return counts;
+}
+
+int Fleet::Slots(const Instance& instance) const {
+  const spec::Function* function = FunctionOf(instance);
+  if (function == nullptr || instance.closing) return 0;
+  const auto places = static_cast<int>(function->spec.instance_concurrency);
+  if (instance.phase == Phase::kFree) return places;
+  const auto sessions = static_cast<int>(instance.sessions.size());
+  // No new session gets old code (S3-05), and none an instance whose sessions are not known.
+  const bool shared = instance.phase == Phase::kLive && sessions > 0 && !function->spec.suspend &&
+                      instance.pod.revision == Revision(*function);
+  return shared ? std::max(0, places - sessions) : 0;
 }
 
 std::optional<http::Refusal> Fleet::LastFailure(const std::string& function_key,

@@ -8,9 +8,11 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/reason.h"
 #include "common/base/time.h"
 #include "common/http/refusal.h"
 #include "common/spec/function.h"
+#include "operator/fleet/start_rate.h"
 #include "operator/instances/pod.h"
 
 namespace wsf::fleet {
@@ -35,9 +37,10 @@ struct Instance {
   Phase phase = Phase::kStarting;
   std::string address;  ///< ip:port of its sidecar
   TimePoint free_since;
-  TimePoint seen;       ///< when the operator first saw it
-  bool served = false;  ///< it has carried a session: its end is no failed start
-  bool told_free = false;
+  TimePoint seen;          ///< when the operator first saw it
+  bool served = false;     ///< it has carried a session: its end is no failed start
+  int told_slots = 0;      ///< what the gateways know of it; 0 = not to be used
+  TimePoint born;          ///< when its pod was created
   bool closing = false;    ///< its sidecar was asked to close the slot
   bool inherited = false;  ///< found running by a new operator
   bool doubted = false;    ///< kUnknown since a gateway could not take it: most likely not live
@@ -72,7 +75,9 @@ struct Counts {
   int starting = 0;
   int free = 0;
   int live = 0;
-  int doubted = 0;  ///< counted in live, until the sidecar has said what it is
+  int doubted = 0;      ///< counted in live, until the sidecar has said what it is
+  int open_slots = 0;   ///< of live instances (instanceConcurrency > 1)
+  int taken_slots = 0;  ///< of live instances; one where the sessions are not known
   int ending = 0;
   int live_sessions = 0;
   int waiting = 0;
@@ -96,12 +101,14 @@ struct AskState {  ///< of its sidecar, before it is given up
 struct CloseInstance {
   std::string uid;
 };
-struct EndSessions {  ///< P15
+struct EndSessions {  ///< P15, P23
   std::string uid;
+  Reason reason;
 };
 struct TellFree {
   std::string uid;
   std::string home;
+  int slots;
 };
 struct TellWithdraw {
   std::string uid;
@@ -121,18 +128,21 @@ using Action = std::variant<CreateInstance, DeleteInstance, DropInstance, AskSta
 /// The fleet as a pure state machine: told of what happens, it says what to do. Level-based: what
 /// Plan() returns depends on what is known now, not on the order in which it was learnt.
 ///
-/// `desired = live + waiting + warmInstances`, never above maxInstances (contracts.md). An instance
-/// being started is let become free; a free one above `desired` is closed after a while, newest
-/// first, so that a client that gave up finds it on its next try (A17).
+/// `desired = live + waiting + warmInstances`, never above maxInstances (contracts.md); where an
+/// instance carries several sessions, what open places of live ones can take is not waiting. An
+/// instance being started is let become free; a free one above `desired` is closed after a while,
+/// newest first, so that a client that gave up finds it on its next try (A17).
 ///
 /// Threading: not synchronized; confined to the operator's thread. No I/O, no clock.
 class Fleet {
  public:
-  /// `surplus` is how long a free instance above `desired` is kept.
-  explicit Fleet(Duration surplus) : surplus_(surplus) {}
+  /// `surplus` is how long a free instance above `desired` is kept; `starts_per_minute` how many
+  /// instances of all functions are started within any minute (H06).
+  explicit Fleet(Duration surplus, int starts_per_minute = 500)
+      : surplus_(surplus), start_rate_(starts_per_minute) {}
 
   // ---- What happened ----
-  void OnFunction(spec::Function function);
+  void OnFunction(spec::Function function, TimePoint now);
   /// Returns the key of the function that has gone, if it was known.
   std::optional<std::string> OnFunctionGone(const std::string& uid);
   void OnPod(const instances::Pod& pod, TimePoint now);
@@ -151,7 +161,7 @@ class Fleet {
   void OnLeft(const std::string& request_id);
   void OnTaken(const std::string& uid, const std::string& request_id, const LiveSession& session);
   void OnNotTaken(const std::string& uid, const std::string& request_id, TimePoint now);
-  void OnSessionEnded(const std::string& uid, const std::string& request_id);
+  void OnSessionEnded(const std::string& uid, const std::string& request_id, TimePoint now);
   /// A gateway lost the way to an instance in a session: gone if it does not answer for 20 s.
   void OnInstanceLost(const std::string& uid, TimePoint now);
   /// The sidecar did not take the order to end its sessions: it is given again.
@@ -179,6 +189,8 @@ class Fleet {
   std::string Revision(const spec::Function& function) const;
   /// Why the last start failed while its back-off runs; status and handshakes show it.
   std::optional<http::Refusal> LastFailure(const std::string& function_key, TimePoint now) const;
+  /// How many sessions may be brought to an instance now.
+  int Slots(const Instance& instance) const;
   /// Instances whose sidecars are to be asked for their state.
   std::vector<std::string> Unknown() const;
 
@@ -193,6 +205,8 @@ class Fleet {
     TimePoint back_off_until;
     http::Refusal last_failure;
     std::optional<TimePoint> surplus_since;
+    std::string revision;  // the current one, and since when
+    TimePoint revision_since;
   };
 
   void PlanFunction(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
@@ -201,7 +215,18 @@ class Fleet {
   void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
             std::vector<Action>* actions);
   void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
-  void CloseStale(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  /// What was asked for without an answer is asked for again, what is no longer wanted forgotten.
+  void AskAgain(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  void StartInstances(const spec::Function& function, int missing, TimePoint now,
+                      std::vector<Action>* actions);
+  void RefuseNewest(const spec::Function& function, std::size_t count, const http::Refusal& refusal,
+                    std::vector<Action>* actions);
+  enum class Stale { kAll, kOne };
+  void CloseStale(const spec::Function& function, Stale which, TimePoint now,
+                  std::vector<Action>* actions);
+  void RetireSessions(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  /// A free instance that is to be replaced: of an old revision, or too old itself.
+  bool IsStale(const Instance& instance, const spec::Function& function, TimePoint now) const;
   void CloseSurplus(const std::string& key, int surplus, TimePoint now,
                     std::vector<Action>* actions);
   /// The instance is one of the function as it is now, not of one that had its name before.
@@ -220,6 +245,7 @@ class Fleet {
   std::string HomeFor(const std::string& function_key) const;
 
   const Duration surplus_;
+  StartRate start_rate_;
   bool pods_listed_ = false;
   TimePoint started_;
   std::map<std::string, spec::Function> functions_;  // by key

@@ -22,6 +22,12 @@ http::Refusal AtMaxInstances() {  // H04
           "all instances of this function are in use (maxInstances)", 5};
 }
 
+http::Refusal ScaleOutExceeded(int retry_after_seconds) {  // H06
+  return {429, 429, std::string(ReasonName(Reason::kResourceLimit)),
+          "more instances are asked for than may be started within a minute",
+          std::max(1, retry_after_seconds)};
+}
+
 }  // namespace
 
 std::vector<Action> Fleet::Plan(TimePoint now) {
@@ -33,11 +39,10 @@ std::vector<Action> Fleet::Plan(TimePoint now) {
       instance.pod.deleting = true;  // as the cluster's garbage collection does, or has not yet
       actions.push_back(DropInstance{uid});
     }
-    const bool free = instance.phase == Phase::kFree && !instance.closing && !orphan;
-    if (free == instance.told_free) continue;
-    instance.told_free = free;
-    if (free) {
-      actions.push_back(TellFree{uid, HomeFor(instance.pod.function_key())});
+    const int slots = Slots(instance);
+    if (slots == std::exchange(instance.told_slots, slots)) continue;
+    if (slots > 0) {
+      actions.push_back(TellFree{uid, HomeFor(instance.pod.function_key()), slots});
     } else {
       actions.push_back(TellWithdraw{uid});
     }
@@ -113,32 +118,83 @@ std::vector<Waiter> Fleet::Waiting(const std::string& function_key) const {
   return waiting;
 }
 
+void Fleet::RefuseNewest(const spec::Function& function, std::size_t count,
+                         const http::Refusal& refusal, std::vector<Action>* actions) {
+  std::vector<Waiter> waiting = Waiting(function.key());
+  for (; count > 0 && !waiting.empty(); --count) {
+    // Who came first is served first.
+    const Waiter& newest = waiting.back();
+    actions->push_back(TellRefuse{newest.gateway, newest.request_id, refusal});
+    waiters_.erase(newest.request_id);
+    waiting.pop_back();
+  }
+}
+
 void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
                           std::vector<Action>* actions) {
   const std::string key = function.key();
-  const Starts& starts = starts_[key];
   const Counts counts = Count(key);
-  // What a new waiter finds: nothing free or on its way, and the last start failed just now.
-  const bool failing = starts.failures > 0 && now < starts.back_off_until &&
-                       counts.starting + counts.free == 0 && starts.creating.empty();
-  int over = 0;
   if (function.spec.max_instances) {
     const auto places =
         static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
-    over = counts.live - counts.doubted + counts.waiting - places;
+    const int over = counts.taken_slots + counts.waiting - places;
+    RefuseNewest(function, static_cast<std::size_t>(std::max(0, over)), AtMaxInstances(), actions);
   }
-  if (over <= 0 && !failing) return;
-  // The newest are refused: who came first is served first.
-  std::vector<Waiter> waiting = Waiting(key);
-  const std::size_t refused =
-      failing ? waiting.size() : std::min(waiting.size(), static_cast<std::size_t>(over));
-  for (std::size_t i = 0; i < refused; ++i) {
-    const Waiter& waiter = waiting[waiting.size() - 1 - i];
-    const bool is_over = static_cast<int>(i) < over;
-    actions->push_back(TellRefuse{waiter.gateway, waiter.request_id,
-                                  is_over ? AtMaxInstances() : *LastFailure(key, now)});
-    waiters_.erase(waiter.request_id);
+  // What a new waiter finds: nothing free or on its way, and the last start failed just now.
+  const Starts& starts = starts_[key];
+  const bool failing = starts.failures > 0 && now < starts.back_off_until &&
+                       counts.starting + counts.free + counts.open_slots == 0 &&
+                       starts.creating.empty();
+  if (failing) RefuseNewest(function, waiters_.size(), *LastFailure(key, now), actions);
+}
+
+void Fleet::AskAgain(const spec::Function& function, TimePoint now, std::vector<Action>* actions) {
+  const std::string revision = Revision(function);
+  auto& creating = starts_[function.key()].creating;
+  for (auto each = creating.begin(); each != creating.end();) {
+    const bool current = each->first.substr(0, each->first.rfind('-')) == revision;
+    if (current && now >= each->second) {
+      each->second = TimePoint::max();
+      actions->push_back(CreateInstance{function.key(), each->first, revision});
+    }
+    const bool waiting = current || each->second == TimePoint::max();
+    each = waiting ? std::next(each) : creating.erase(each);
   }
+}
+
+void Fleet::StartInstances(const spec::Function& function, int missing, TimePoint now,
+                           std::vector<Action>* actions) {
+  const std::string key = function.key();
+  Starts& starts = starts_[key];
+  if (now < starts.back_off_until) return;
+  const Counts counts = Count(key);
+  // While starts fail, one at a time shows whether the next one would work.
+  const int under_way = counts.starting + static_cast<int>(starts.creating.size());
+  if (starts.failures > 0) missing = std::min(missing, 1 - under_way);
+  for (; missing > 0; --missing) {
+    if (!start_rate_.Take(now)) break;
+    const std::string name = NextName(function);
+    starts.creating[name] = TimePoint::max();
+    actions->push_back(CreateInstance{key, name, Revision(function)});
+  }
+  if (missing <= 0) return;
+  // H06: who waits for what can not be started now is told so; the rest has its instance coming.
+  const auto coming =
+      static_cast<std::size_t>(counts.free + counts.starting) + starts.creating.size();
+  const std::size_t served =
+      coming * function.spec.instance_concurrency + static_cast<std::size_t>(counts.open_slots);
+  const std::size_t waiting = Waiting(key).size();
+  const auto wait = std::chrono::ceil<seconds>(start_rate_.Next() - now);
+  if (waiting > served) {
+    RefuseNewest(function, waiting - served, ScaleOutExceeded(static_cast<int>(wait.count())),
+                 actions);
+  }
+}
+
+bool Fleet::IsStale(const Instance& instance, const spec::Function& function, TimePoint now) const {
+  const bool aged = instance.phase == Phase::kFree &&
+                    now >= instance.born + seconds(function.spec.warm_max_age_seconds);
+  return aged || instance.pod.revision != Revision(function);
 }
 
 void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
@@ -147,57 +203,62 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
   Starts& starts = starts_[key];
   RefuseWaiting(function, now, actions);
   const Counts counts = Count(key);
-  const std::string revision = Revision(function);
   int current_free = 0;
+  int current_coming = 0;
   for (const auto& [uid, instance] : instances_) {
     if (!IsOf(instance, function)) continue;
-    const bool stale = instance.pod.revision != revision;
+    const bool stale = IsStale(instance, function, now);
     if (stale && instance.phase == Phase::kStarting && !instance.pod.deleting) {
       actions->push_back(DeleteInstance{uid});
     }
-    const bool coming = instance.phase == Phase::kFree || instance.phase == Phase::kStarting;
-    current_free += !stale && coming ? 1 : 0;
+    current_free += !stale && instance.phase == Phase::kFree ? 1 : 0;
+    current_coming += !stale && instance.phase == Phase::kStarting ? 1 : 0;
     const bool proven = instance.phase == Phase::kFree && now >= instance.free_since + kProven;
     if (proven && !stale) starts.failures = 0;
   }
+  const auto places = static_cast<int>(function.spec.instance_concurrency);
   const auto limit = static_cast<int>(function.spec.max_instances.value_or(1 << 20));
-  const int wanted_free = std::min(counts.waiting + static_cast<int>(function.spec.warm_instances),
-                                   limit - counts.live);
-  for (auto each = starts.creating.begin(); each != starts.creating.end();) {
-    const bool current = each->first.substr(0, each->first.rfind('-')) == revision;
-    if (current && now >= each->second) {
-      each->second = TimePoint::max();
-      actions->push_back(CreateInstance{key, each->first, revision});
-    }
-    const bool waiting = current || each->second == TimePoint::max();
-    each = waiting ? std::next(each) : starts.creating.erase(each);
-  }
+  const int unplaced = std::max(0, counts.waiting - counts.open_slots);
+  const int wanted_free =
+      std::min((unplaced + places - 1) / places + static_cast<int>(function.spec.warm_instances),
+               limit - counts.live);
+  AskAgain(function, now, actions);
   const int creating = static_cast<int>(starts.creating.size());
   const int room = limit - counts.live - counts.starting - counts.free - creating;
-  const int missing = std::min(wanted_free - current_free - creating, room);
-  if (now >= starts.back_off_until) {
-    // While starts fail, one at a time shows whether the next one would work.
-    const int at_once = starts.failures > 0 ? 1 - counts.starting - creating : missing;
-    for (int i = 0; i < std::min(missing, at_once); ++i) {
-      const std::string name = NextName(function);
-      starts.creating[name] = TimePoint::max();
-      actions->push_back(CreateInstance{key, name, revision});
-    }
-  }
+  const int missing = wanted_free - current_free - current_coming - creating;
+  StartInstances(function, std::min(missing, room), now, actions);
   CloseSurplus(key, counts.free - wanted_free, now, actions);
-  if (current_free >= wanted_free) CloseStale(function, now, actions);
+  if (current_free >= wanted_free) CloseStale(function, Stale::kAll, now, actions);
+  // At maxInstances there is no room for the new beside the old.
+  if (missing > 0 && room <= 0) CloseStale(function, Stale::kOne, now, actions);
+  RetireSessions(function, now, actions);
 }
 
 // Surge-first: what is free of an old revision goes once the new one can serve, at once, so that
 // no new connection gets old code (S3-05).
-void Fleet::CloseStale(const spec::Function& function, TimePoint now,
+void Fleet::CloseStale(const spec::Function& function, Stale which, TimePoint now,
                        std::vector<Action>* actions) {
-  const std::string revision = Revision(function);
   for (auto& [uid, instance] : instances_) {
-    const bool stale = IsOf(instance, function) && instance.pod.revision != revision;
-    if (!stale || instance.phase != Phase::kFree || !MayClose(instance, now)) continue;
+    if (!IsOf(instance, function) || instance.phase != Phase::kFree) continue;
+    if (!IsStale(instance, function, now)) continue;
+    if (instance.closing && which == Stale::kOne) return;  // the next one when this is gone
+    if (!MayClose(instance, now)) continue;
     instance.closing = true;
     actions->push_back(CloseInstance{uid});
+    if (which == Stale::kOne) return;
+  }
+}
+
+// P23: sessions of an old revision may go on for so long.
+void Fleet::RetireSessions(const spec::Function& function, TimePoint now,
+                           std::vector<Action>* actions) {
+  const auto time = seconds(function.spec.live_session_seconds);
+  if (time == seconds(0) || now < starts_[function.key()].revision_since + time) return;
+  for (auto& [uid, instance] : instances_) {
+    const bool old = IsOf(instance, function) && instance.pod.revision != Revision(function);
+    if (!old || instance.phase != Phase::kLive || instance.closing) continue;
+    instance.closing = true;
+    actions->push_back(EndSessions{uid, Reason::kRevisionRetired});
   }
 }
 
@@ -241,7 +302,7 @@ void Fleet::PlanStop(const spec::Function& function, std::vector<Action>* action
     }
     if (instance.phase == Phase::kLive && function.spec.suspend && !instance.closing) {
       instance.closing = true;
-      actions->push_back(EndSessions{uid});
+      actions->push_back(EndSessions{uid, Reason::kRequestCanceled});
     }
   }
 }
@@ -260,6 +321,15 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
     const bool proving = function != nullptr && starts_.at(function->key()).failures > 0;
     if (instance.phase == Phase::kFree && proving) consider(instance.free_since + kProven);
     if (instance.inherited && instance.phase == Phase::kFree) consider(started_ + kNoClosing);
+    if (function == nullptr) continue;
+    if (instance.phase == Phase::kFree) {
+      consider(instance.born + seconds(function->spec.warm_max_age_seconds));
+    }
+    const auto retire = seconds(function->spec.live_session_seconds);
+    const bool old = instance.phase == Phase::kLive && instance.pod.revision != Revision(*function);
+    if (old && retire > seconds(0)) {
+      consider(starts_.at(function->key()).revision_since + retire);
+    }
   }
   for (const auto& [key, starts] : starts_) {
     if (starts.surplus_since) consider(*starts.surplus_since + surplus_);
@@ -268,6 +338,7 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
       if (again != TimePoint::max()) consider(again);
     }
   }
+  consider(start_rate_.Next());
   return next;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -59,7 +60,8 @@ struct Pod {
   std::string revision;      ///< label
   std::string ip;
   std::string phase;
-  std::int64_t created = 0;  ///< Unix time in microseconds
+  std::int64_t created = 0;         ///< Unix time in microseconds
+  std::chrono::microseconds age{};  ///< when it was parsed; 0 where `created` is not told
   bool deleting = false;
   std::int64_t grace_seconds = 0;  ///< of the deletion, else of the spec
   bool unschedulable = false;      ///< condition PodScheduled is False

@@ -41,6 +41,18 @@ TEST(Pool, AnothersInstanceMayBeStolenAfterItsHeadStart) {
   EXPECT_TRUE(pool.Take("ns/f", "r", kNow + 20ms));
 }
 
+TEST(Pool, A27_ALiveInstanceWithOpenSlotsIsUsedBeforeFreeOnesAndUntilItIsFull) {
+  Pool pool("me", 20ms);
+  pool.Add(MakeFree("older", "r", 1), kNow);
+  v1::Free shared = MakeFree("shared", "r", 2);
+  shared.set_slots(2);
+  shared.set_live(true);
+  pool.Add(shared, kNow);
+  EXPECT_EQ(pool.Take("ns/f", "r", kNow)->pod_uid(), "shared");
+  EXPECT_EQ(pool.Take("ns/f", "r", kNow)->pod_uid(), "shared");
+  EXPECT_EQ(pool.Take("ns/f", "r", kNow)->pod_uid(), "older");
+}
+
 TEST(Pool, NeverGivesAnotherFunctionsInstance) {
   Pool pool("me", 20ms);
   pool.Add(MakeFree("uid", "r", 1), kNow);

@@ -6,66 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/operator/fleet/fleet_rig.h"
+
 namespace wsf::fleet {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr TimePoint kNow{100000s};
-
-template <typename T>
-std::vector<T> Only(const std::vector<Action>& actions) {
-  std::vector<T> found;
-  for (const Action& each : actions) {
-    if (const T* wanted = std::get_if<T>(&each)) found.push_back(*wanted);
-  }
-  return found;
-}
-
-spec::Function MakeFunction(const std::string& spec_json = "{}") {
-  return spec::ParseFunction({{"metadata", {{"namespace", "ns"}, {"name", "f"}, {"uid", "fu"}}},
-                              {"spec", spec::Json::parse(spec_json)}});
-}
-
-class FleetTest : public testing::Test {
- protected:
-  FleetTest() : fleet_(60s) { fleet_.OnPodsListed(kNow); }
-
-  void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", ++clock_}); }
-
-  // The pod that a CreateInstance asks for appears.
-  std::string Appear(const CreateInstance& create) {
-    instances::Pod pod;
-    pod.uid = "uid-" + create.name;
-    pod.ns = "ns";
-    pod.name = create.name;
-    pod.function = "f";
-    pod.function_uid = "fu";
-    pod.revision = create.revision;
-    pod.phase = "Running";
-    pod.relay.running = true;
-    pod.server.running = true;
-    fleet_.OnPod(pod, now_);
-    pods_[pod.uid] = pod;
-    return pod.uid;
-  }
-
-  std::string StartFree() {
-    const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
-    EXPECT_EQ(creates.size(), 1u);
-    const std::string uid = Appear(creates.at(0));
-    fleet_.OnListening(uid, "127.64.1.1:17009", now_);
-    return uid;
-  }
-
-  Fleet fleet_;
-  std::int64_t clock_ = 0;
-  TimePoint now_ = kNow;
-  std::map<std::string, instances::Pod> pods_;
-};
+using FleetTest = FleetRig;
 
 TEST_F(FleetTest, S0_13_AHandshakeWithNoFreeInstanceStartsOne) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_)).empty());
   Wait("1");
   EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
@@ -73,7 +22,7 @@ TEST_F(FleetTest, S0_13_AHandshakeWithNoFreeInstanceStartsOne) {
 }
 
 TEST_F(FleetTest, S0_12_NWaitersGetNInstancesWithDifferentNames) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   for (int i = 0; i < 20; ++i) Wait(std::to_string(i));
   const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
   std::set<std::string> names;
@@ -82,14 +31,14 @@ TEST_F(FleetTest, S0_12_NWaitersGetNInstancesWithDifferentNames) {
 }
 
 TEST_F(FleetTest, I7_OnceSettledItDoesNothing) {
-  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"), now_);
   StartFree();
   EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).size(), 1u);
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(fleet_.Plan(now_ + 100s * i).empty());
 }
 
 TEST_F(FleetTest, AWarmInstanceThatWasTakenIsReplaced) {
-  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"), now_);
   const std::string uid = StartFree();
   fleet_.Plan(now_);
   fleet_.OnTaken(uid, "r1", {});
@@ -99,7 +48,7 @@ TEST_F(FleetTest, AWarmInstanceThatWasTakenIsReplaced) {
 }
 
 TEST_F(FleetTest, A17_ASurplusInstanceIsKeptForAMinute) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnLeft("1");
@@ -112,7 +61,7 @@ TEST_F(FleetTest, A17_ASurplusInstanceIsKeptForAMinute) {
 }
 
 TEST_F(FleetTest, ASurplusSlotThatTurnsOutTakenIsAskedForItsState) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnLeft("1");
@@ -123,12 +72,12 @@ TEST_F(FleetTest, ASurplusSlotThatTurnsOutTakenIsAskedForItsState) {
 }
 
 TEST_F(FleetTest, S3_05_AFreeInstanceOfAnOldRevisionIsClosedAtOnce) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnLeft("1");
   fleet_.Plan(now_);
-  fleet_.OnFunction(MakeFunction(R"({"command": ["new"]})"));
+  fleet_.OnFunction(MakeFunction(R"({"command": ["new"]})"), now_);
   const auto closes = Only<CloseInstance>(fleet_.Plan(now_));
   ASSERT_EQ(closes.size(), 1u);
   EXPECT_EQ(closes[0].uid, uid);
@@ -136,7 +85,7 @@ TEST_F(FleetTest, S3_05_AFreeInstanceOfAnOldRevisionIsClosedAtOnce) {
 }
 
 TEST_F(FleetTest, H04_WhoComesOverMaxInstancesIsRefusedNewestFirst) {
-  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1})"), now_);
   Wait("1");
   Wait("2");
   const auto refusals = Only<TellRefuse>(fleet_.Plan(now_));
@@ -147,7 +96,7 @@ TEST_F(FleetTest, H04_WhoComesOverMaxInstancesIsRefusedNewestFirst) {
 }
 
 TEST_F(FleetTest, H11_AServerThatExitsBeforeItListensRefusesTheOldestWaiter) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
   instances::Pod pod = pods_[uid];
@@ -163,7 +112,7 @@ TEST_F(FleetTest, H11_AServerThatExitsBeforeItListensRefusesTheOldestWaiter) {
 }
 
 TEST_F(FleetTest, H12_AServerThatNeverListensFailsAtTheInitTimeout) {
-  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"));
+  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"), now_);
   Wait("1");
   Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
   EXPECT_TRUE(Only<TellRefuse>(fleet_.Plan(now_ + 2s)).empty());
@@ -179,7 +128,7 @@ TEST_F(FleetTest, H12_AServerThatNeverListensFailsAtTheInitTimeout) {
 }
 
 TEST_F(FleetTest, AFailingRevisionBacksOffAndANewOneIsTriedAtOnce) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   fleet_.OnCreateFailed("ns/f", "x", "quota", now_);
   Wait("1");
   auto actions = fleet_.Plan(now_);
@@ -187,13 +136,13 @@ TEST_F(FleetTest, AFailingRevisionBacksOffAndANewOneIsTriedAtOnce) {
   ASSERT_EQ(Only<TellRefuse>(actions).size(), 1u) << "told at once, with Retry-After";
   EXPECT_EQ(Only<TellRefuse>(actions)[0].refusal.retry_after_seconds, 1);
   Wait("2");
-  fleet_.OnFunction(MakeFunction(R"({"command": ["other"]})"));
+  fleet_.OnFunction(MakeFunction(R"({"command": ["other"]})"), now_);
   EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
 }
 
 TEST_F(FleetTest, ANewOperatorCountsAnUnknownRunningPodAsLive) {
   Fleet fresh(60s);
-  fresh.OnFunction(MakeFunction());
+  fresh.OnFunction(MakeFunction(), now_);
   instances::Pod pod;
   pod.uid = "u";
   pod.ns = "ns";
@@ -208,7 +157,7 @@ TEST_F(FleetTest, ANewOperatorCountsAnUnknownRunningPodAsLive) {
 }
 
 TEST_F(FleetTest, H12_AnInstanceWhoseReportWasLostIsFreeWhenItsSidecarSaysSo) {
-  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"));
+  fleet_.OnFunction(MakeFunction(R"({"initTimeoutSeconds": 3})"), now_);
   Wait("1");
   const std::string uid = Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
   fleet_.Plan(now_ + 3s);
@@ -219,7 +168,7 @@ TEST_F(FleetTest, H12_AnInstanceWhoseReportWasLostIsFreeWhenItsSidecarSaysSo) {
 }
 
 TEST_F(FleetTest, H11_AServerThatListensForAMomentAndDiesIsAFailedStart) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnLeft("1");
@@ -239,7 +188,7 @@ TEST_F(FleetTest, H11_AServerThatListensForAMomentAndDiesIsAFailedStart) {
 }
 
 TEST_F(FleetTest, AServerThatDiesAfterItWasFreeForLongIsStartedAgainInItsPlace) {
-  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"), now_);
   const std::string uid = StartFree();
   fleet_.Plan(now_);
   instances::Pod pod = pods_[uid];
@@ -254,11 +203,11 @@ TEST_F(FleetTest, AServerThatDiesAfterItWasFreeForLongIsStartedAgainInItsPlace) 
 }
 
 TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatDoesNotAnswerIsDeleted) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
-  fleet_.OnSessionEnded(uid, "1");
+  fleet_.OnSessionEnded(uid, "1", now_);
   fleet_.OnInstanceLost(uid, now_);
   EXPECT_EQ(fleet_.Unknown().size(), 1u) << "its state is asked";
   EXPECT_TRUE(Only<DeleteInstance>(fleet_.Plan(now_ + 19s)).empty());
@@ -266,11 +215,11 @@ TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatDoesNotAnswerIsDeleted) {
 }
 
 TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatAnswersIsNotGivenUp) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
-  fleet_.OnSessionEnded(uid, "1");
+  fleet_.OnSessionEnded(uid, "1", now_);
   fleet_.OnInstanceLost(uid, now_);
   fleet_.OnState(uid, "ending", "127.64.1.1:17009", now_);
   EXPECT_TRUE(fleet_.Unknown().empty());
@@ -278,13 +227,13 @@ TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatAnswersIsNotGivenUp) {
 }
 
 TEST_F(FleetTest, APodOfADeletedFunctionOfTheSameNameIsNotAdopted) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   StartFree();
   auto again = MakeFunction();
   again.uid = "another";
   fleet_.OnFunctionGone("fu");
-  fleet_.OnFunction(again);
+  fleet_.OnFunction(again, now_);
   EXPECT_EQ(fleet_.Count("ns/f").free, 0);
   const auto actions = fleet_.Plan(now_);
   EXPECT_EQ(Only<DropInstance>(actions).size(), 1u) << "garbage collection may not know of it";
@@ -295,7 +244,7 @@ TEST_F(FleetTest, APodOfADeletedFunctionOfTheSameNameIsNotAdopted) {
 
 TEST_F(FleetTest, WhatANewOperatorFoundIsNotClosedInItsFirstSeconds) {
   Fleet fresh(1s);
-  fresh.OnFunction(MakeFunction());
+  fresh.OnFunction(MakeFunction(), now_);
   instances::Pod pod;
   pod.uid = "u";
   pod.ns = "ns";
@@ -313,7 +262,7 @@ TEST_F(FleetTest, WhatANewOperatorFoundIsNotClosedInItsFirstSeconds) {
 }
 
 TEST_F(FleetTest, Fault2_AnUnansweredCreateIsAskedForAgainUnderTheSameNameAndRefusesNobody) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const auto first = Only<CreateInstance>(fleet_.Plan(now_));
   ASSERT_EQ(first.size(), 1u);
@@ -332,7 +281,7 @@ TEST_F(FleetTest, Fault2_AnUnansweredCreateIsAskedForAgainUnderTheSameNameAndRef
 }
 
 TEST_F(FleetTest, H04_AnInstanceThatCouldNotBeTakenDoesNotCountAgainstTheLimit) {
-  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1, "warmInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1, "warmInstances": 1})"), now_);
   const std::string uid = StartFree();
   fleet_.Plan(now_);
   fleet_.OnNotTaken(uid, "", now_);
@@ -343,7 +292,7 @@ TEST_F(FleetTest, H04_AnInstanceThatCouldNotBeTakenDoesNotCountAgainstTheLimit) 
 }
 
 TEST_F(FleetTest, WarmInstancesSurviveTheClosingOfTheOthers) {
-  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"));
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"), now_);
   Wait("1"), Wait("2");
   for (const CreateInstance& each : Only<CreateInstance>(fleet_.Plan(now_))) {
     fleet_.OnListening(Appear(each), "127.64.1.1:17009", now_);
@@ -358,7 +307,7 @@ TEST_F(FleetTest, WarmInstancesSurviveTheClosingOfTheOthers) {
 
 TEST_F(FleetTest, WhatANewOperatorFindsEndedIsNoFailedStart) {
   Fleet fresh(60s);
-  fresh.OnFunction(MakeFunction());
+  fresh.OnFunction(MakeFunction(), now_);
   instances::Pod pod;
   pod.uid = "u";
   pod.ns = "ns";
@@ -377,7 +326,7 @@ TEST_F(FleetTest, WhatANewOperatorFindsEndedIsNoFailedStart) {
 }
 
 TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
-  fleet_.OnFunction(MakeFunction());
+  fleet_.OnFunction(MakeFunction(), now_);
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
