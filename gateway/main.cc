@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/base/ids.h"
 #include "common/net/await.h"
 #include "common/net/listener.h"
@@ -65,7 +66,7 @@ struct Flags {
 void Declare(CLI::App* app, Flags* flags) {
   // Whoever wraps a command may add flags behind ours: the last one holds.
   app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app->add_option("--listen", flags->listen, "ip:port for clients");
+  app->add_option("--listen", flags->listen, "ip:port for clients; several with commas");
   app->add_option("--tls-listen", flags->tls_listen, "ip:port for clients that speak TLS only");
   app->add_option("--tls-certificate", flags->certificates,
                   "folder of tls.crt and tls.key; with one, --listen serves ws and wss. Repeat it "
@@ -260,7 +261,9 @@ int main(int argc, char** argv) {
     wsf::net::Spawn(io.get_executor(),
                     wsf::net::AcceptAll(Listen(io, address, flag), std::move(take)));
   };
-  accept(flags.listen, "--listen", [&door](tcp::socket client) { door.Take(std::move(client)); });
+  for (const std::string& address : std::vector<std::string>(absl::StrSplit(flags.listen, ','))) {
+    accept(address, "--listen", [&door](tcp::socket client) { door.Take(std::move(client)); });
+  }
   if (!flags.tls_listen.empty()) {
     accept(flags.tls_listen, "--tls-listen",
            [&tls_door](tcp::socket client) { tls_door.Take(std::move(client)); });

@@ -114,9 +114,9 @@ net::awaitable<void> Instance::ReportListening() {
   v1::Report report;
   report.mutable_listening()->set_pod_uid(options_.pod_uid);
   report.mutable_listening()->set_relay_address(options_.advertised_address);
-  const auto init_time = std::chrono::steady_clock::now() - started_;
-  report.mutable_listening()->set_init_ms(
-      std::chrono::duration_cast<milliseconds>(init_time).count());
+  init_time_ =
+      std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
+  report.mutable_listening()->set_init_ms(init_time_.count());
   milliseconds back_off = kListeningBackOff;
   while (slot_.state() == Slot::State::kListening) {
     report::Reporter::Answer answer = co_await reporter_->Call(report);
@@ -218,7 +218,8 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
     co_return;
   }
   if (buffer_ == nullptr) buffer_ = std::make_unique<relay::ReadBuffer>();
-  SessionParts parts = {io_, probe_, *buffer_, journal_, lingering_, [this] { OverIfDone(); }};
+  SessionParts parts = {
+      io_, probe_, *buffer_, journal_, lingering_, init_time_, [this] { OverIfDone(); }};
   const auto session =
       std::make_shared<Session>(parts, std::move(client), std::move(head), *settings);
   sessions_[session.get()] = session;
@@ -244,6 +245,12 @@ net::awaitable<void> Instance::ReportEnded(v1::SessionRecord record) {
   *report.mutable_ended()->mutable_record() = std::move(record);
   *report.mutable_ended()->mutable_instance_totals() = journal_.totals();
   const TimePoint give_up = std::chrono::steady_clock::now() + kEndedTime;
+  // With the last one the operator lets the instance go: those of other sessions go first.
+  const bool is_last = report.ended().instance_totals().open() == 0;
+  while (is_last && sending_ > 0 && std::chrono::steady_clock::now() < give_up) {
+    co_await Sleep(kHoldPause);
+  }
+  ++sending_;
   milliseconds back_off = kEndedBackOff;
   while (true) {
     report::Reporter::Answer answer = co_await reporter_->Call(report);
@@ -252,6 +259,7 @@ net::awaitable<void> Instance::ReportEnded(v1::SessionRecord record) {
     co_await Sleep(back_off);
     back_off = std::min<milliseconds>(back_off * 2, kEndedBackOffMax);
   }
+  --sending_;
   const TimePoint leave = std::chrono::steady_clock::now() + kTermWait;
   while (slot_.state() == Slot::State::kEnding && !terminating_ &&
          std::chrono::steady_clock::now() < leave) {

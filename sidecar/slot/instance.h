@@ -77,7 +77,9 @@ class Instance {
   Endpoint server_address_;
   int held_ = 0;  // callers in AwaitToken
   int reporting_ = 0;
-  int lingering_ = 0;  // connections whose last bytes are still going out
+  int sending_ = 0;                        // of these, not acknowledged yet
+  std::chrono::milliseconds init_time_{};  // from our start until the port listened
+  int lingering_ = 0;                      // connections whose last bytes are still going out
   bool watching_port_ = false;
   bool terminating_ = false;
   std::map<Session*, std::shared_ptr<Session>> sessions_;

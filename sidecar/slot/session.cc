@@ -97,6 +97,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   v1::SessionRecord record;
   record.set_request_id(request_id_);
   record.set_request_start(start_wall_);
+  record.set_init_ms(parts_.init_time.count());
   record.set_http_status(result.http_status);
   if (result.kind == HandshakeResult::Kind::kEstablished) {
     co_await Relay(std::move(result), &record);

@@ -26,8 +26,9 @@ struct SessionParts {
   ListenProbe& probe;
   relay::ReadBuffer& buffer;
   report::Journal& journal;
-  int& lingering;                     ///< counts connections whose last bytes are going out
-  std::function<void()> on_lingered;  ///< one of them has ended
+  int& lingering;                       ///< counts connections whose last bytes are going out
+  std::chrono::milliseconds init_time;  ///< of the instance, for the record
+  std::function<void()> on_lingered;    ///< one of them has ended
 };
 
 /// One claim of the slot, from the handshake to the record.

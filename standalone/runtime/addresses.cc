@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standalone/runtime/addresses.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -22,22 +23,18 @@ constexpr auto kRest = std::chrono::seconds(60);
 
 // Binds a fresh socket; returns the port it got, 0 when it could not.
 std::uint16_t TryBind(const std::string& address, std::uint16_t port) {
-  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in where = {};
-  where.sin_family = AF_INET;
-  where.sin_port = htons(port);
-  if (inet_pton(AF_INET, address.c_str(), &where.sin_addr) != 1) {
-    close(probe);
-    return 0;
-  }
-  socklen_t size = sizeof where;
-  auto* generic = reinterpret_cast<sockaddr*>(&where);
-  const bool bound = bind(probe, generic, size) == 0 && listen(probe, 1) == 0 &&
-                     getsockname(probe, generic, &size) == 0;
-  close(probe);
-  return bound ? ntohs(where.sin_port) : 0;
+  using boost::asio::ip::tcp;
+  boost::system::error_code error;
+  const auto ip = boost::asio::ip::make_address(address, error);
+  if (error) return 0;
+  boost::asio::io_context io;
+  tcp::acceptor probe(io);
+  const tcp::endpoint where(ip, port);
+  probe.open(where.protocol(), error);
+  if (!error) probe.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) probe.bind(where, error);
+  if (!error) probe.listen(1, error);
+  return error ? 0 : probe.local_endpoint(error).port();
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ namespace {
 using api::Json;
 
 constexpr int kExitUsage = 2;
+constexpr char kLoopback[] = "127.0.0.1";
+constexpr char kLoopback6[] = "::1";
 constexpr int kApiPort = 6443;
 constexpr int kSidecarPort = 9443;
 constexpr int kGatewayPort = 9444;
@@ -79,6 +81,14 @@ Json Kubeconfig(const std::string& server, const std::string& authority,
 
 bool IsLoopback(const std::string& host) { return absl::StartsWith(host, "127."); }
 
+// `localhost` is ::1 to some clients, and no other address (Node 18).
+std::string ClientAddresses(const std::string& host, int port) {
+  const std::string address = absl::StrCat(host, ":", port);
+  const bool both =
+      host == kLoopback && runtime::CanBind(kLoopback6, static_cast<std::uint16_t>(port));
+  return both ? absl::StrCat(address, ",[", kLoopback6, "]:", port) : address;
+}
+
 std::string NameOf(const Json& function) {
   return function["metadata"].value("namespace", "default") + "/" +
          function["metadata"].value("name", "");
@@ -92,6 +102,7 @@ class Supervisor {
       : options_(options),
         data_(std::move(data_folder)),
         port_(port),
+        client_addresses_(ClientAddresses(options.host, port)),
         io_(1),
         addresses_(std::move(addresses)),
         platform_(addresses_.Platform()),
@@ -210,7 +221,7 @@ class Supervisor {
   void StartGateway() {
     if (gateway_ != nullptr || stopping_) return;
     std::vector<std::string> command = {options_.programs_folder + "/wsf-gateway",
-                                        absl::StrCat("--listen=", options_.host, ":", port_),
+                                        "--listen=" + client_addresses_,
                                         absl::StrCat("--admin-listen=", platform_, ":", kAdminPort),
                                         absl::StrCat("--operator=", platform_, ":", kGatewayPort),
                                         "--operator-tls=" + data_ + "/gateway-tls"};
@@ -306,6 +317,7 @@ class Supervisor {
   const Options& options_;
   const std::string data_;
   const int port_;
+  const std::string client_addresses_;
   boost::asio::io_context io_;
   runtime::Addresses addresses_;
   const std::string platform_;

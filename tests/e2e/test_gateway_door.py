@@ -164,6 +164,15 @@ def test_a_folder_without_a_certificate_is_told(programs, tmp_path):
     assert f"--tls-certificate: {tmp_path}/tls.crt" in done.stderr
 
 
+def test_localhost_is_served_at_both_its_addresses(gate):
+    """Node 18 asks for `localhost` at ::1 and nowhere else."""
+    rig = gate()
+    for address in ("127.0.0.1", "::1"):
+        client = Peer(socket.create_connection((address, rig.dev.port)), masks=True)
+        server, _ = establish(rig, client)
+        close(rig, client, server)
+
+
 # ---- Proxies ----
 
 def test_S5_a_trusted_proxy_tells_who_the_client_is(gate):
