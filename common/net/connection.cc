@@ -39,14 +39,15 @@ void Connection::Close() {
 
 awaitable<std::size_t> Connection::ReadSome(char* buffer, std::size_t size, error_code& error) {
   while (true) {
+    // Waiting first keeps connections in the order in which their bytes came.
+    if (!pending()) co_await socket_.async_wait(Socket::wait_read, Await(error));
+    if (error) co_return 0;
     const ssize_t n = Read(buffer, size);
     if (n > 0) co_return static_cast<std::size_t>(n);
     if (n == 0) {
       error = asio::error::eof;
       co_return 0;
     }
-    co_await socket_.async_wait(Socket::wait_read, Await(error));
-    if (error) co_return 0;
   }
 }
 
