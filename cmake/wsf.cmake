@@ -14,11 +14,14 @@ add_library(wsf_absl INTERFACE)
 target_link_libraries(wsf_absl INTERFACE ${ABSL_STATIC_LIBRARIES})
 
 add_library(wsf_options INTERFACE)
-# g++ 12: <utility> is missing in asio/awaitable.hpp; coroutine frames, and maps in aggregates, draw
-# false warnings.
-target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -Wno-mismatched-new-delete
-                                             -Wno-maybe-uninitialized -include utility -ffunction-sections
+target_compile_options(wsf_options INTERFACE -Wall -Wextra -Werror -ffunction-sections
                                              -fdata-sections)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12: <utility> is missing in asio/awaitable.hpp; coroutine frames, and maps in aggregates,
+  # draw false warnings.
+  target_compile_options(wsf_options INTERFACE -Wno-mismatched-new-delete -Wno-maybe-uninitialized
+                                               -include utility)
+endif()
 target_link_options(wsf_options INTERFACE -Wl,--gc-sections)
 target_include_directories(wsf_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/proto)
 # wsf_library(folder [DEPS target...]): the library wsf_<folder with _> from the folder's sources.

@@ -21,6 +21,11 @@ std::optional<Close> ParseClose(std::string_view body) {
   return Close{code, std::string(reason)};
 }
 
+std::uint16_t CodeForInvalidClose(std::string_view body) {
+  const bool only_text_is_wrong = body.size() > 2 && ParseClose(body.substr(0, 2)).has_value();
+  return only_text_is_wrong ? kInvalidPayload : kProtocolError;
+}
+
 std::string CloseFrame(std::uint16_t code, std::string_view reason, Mask mask) {
   std::string body{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
   body += reason;

@@ -13,6 +13,7 @@ inline constexpr std::uint16_t kGoingAway = 1001;
 inline constexpr std::uint16_t kProtocolError = 1002;
 inline constexpr std::uint16_t kNoCode = 1005;    ///< recorded for an empty Close, never sent
 inline constexpr std::uint16_t kAbnormal = 1006;  ///< recorded for a loss, never sent
+inline constexpr std::uint16_t kInvalidPayload = 1007;
 inline constexpr std::uint16_t kPolicyViolation = 1008;
 inline constexpr std::uint16_t kTooBig = 1009;
 inline constexpr std::uint16_t kServiceRestart = 1012;
@@ -32,6 +33,10 @@ bool IsValidCloseCode(std::uint16_t code);
 /// Reads an unmasked Close body; nothing for a 1-byte body, a code that must not be sent or a
 /// reason that is not UTF-8 (E08, E18). An empty body is code 1005.
 std::optional<Close> ParseClose(std::string_view body);
+
+/// What the sender of a Close body that ParseClose() does not take is told: 1007 where only its
+/// reason is not UTF-8, else 1002 (RFC 6455 7.4.1).
+std::uint16_t CodeForInvalidClose(std::string_view body);
 
 /// A whole Close frame. `kMasked` (with a fresh key) is for the server's side, RFC 6455 5.3.
 /// REQUIRES: reason.size() <= 123.

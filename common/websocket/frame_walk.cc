@@ -161,7 +161,10 @@ bool FrameWalk::ReadClose(std::span<const std::uint8_t> frame, const Header& hea
     for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(body[i] ^ key[i % 4]);
   }
   std::optional<Close> close = ParseClose(body);
-  if (!close) return false;
+  if (!close) {
+    violation_code_ = CodeForInvalidClose(body);
+    return false;
+  }
   close_ = *std::move(close);
   ++counts_.control_frames;
   return true;

@@ -66,6 +66,10 @@ class FrameWalk {
   /// REQUIRES: no event but kNone and kHeld was returned before.
   Step Walk(std::span<const std::uint8_t> bytes, Allowance* allowance = nullptr);
 
+  /// The close code that the sender of a violation is told. REQUIRES: the last event was
+  /// kViolation.
+  std::uint16_t violation_code() const { return violation_code_; }
+
   /// The Close that ended the walk. REQUIRES: the last event was kClose.
   const Close& close() const { return close_; }
 
@@ -104,6 +108,7 @@ class FrameWalk {
   bool data_frame_ = false;         // the frame in hand is a data frame
   Counts counts_;
   Close close_;
+  std::uint16_t violation_code_ = kProtocolError;
 };
 
 }  // namespace wsf::websocket

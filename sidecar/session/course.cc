@@ -131,7 +131,7 @@ void Course::Take(Side& from, std::span<const std::uint8_t> bytes, TimePoint now
     case FrameWalk::Event::kHeld: return Hold(AsText(rest), now);
     case FrameWalk::Event::kClose: return OnClose(from, AsText(rest.first(step.frame_bytes)), now);
     case FrameWalk::Event::kViolation:
-      return EndWith({EndKind::kProtocolError, from.peer, {}}, now);
+      return EndWith({EndKind::kProtocolError, from.peer, {from.walk.violation_code(), ""}}, now);
     case FrameWalk::Event::kTooLarge:
       return EndWith({EndKind::kMessageTooLarge, from.peer, {}}, now);
   }
@@ -174,8 +174,15 @@ void Course::EndWith(End end, TimePoint now) {
   if (phase_ != Phase::kLive) return;
   end_ = std::move(end);
   const Verdict verdict = Judge(end_, settings_);
-  Say(client_, verdict.to_client);
   Say(server_, verdict.to_server);
+  if (end_.kind == EndKind::kProtocolError && end_.peer == Peer::kClient) {
+    // As if the client had closed: the server's answers to what came before still go out.
+    client_.sent_close = true;
+    phase_ = Phase::kClosing;
+    phase_deadline_ = now + settings_.close_timeout;
+    return;
+  }
+  Say(client_, verdict.to_client);
   Decide(CloseHandshake::kNone, now);
   Linger(now);
 }
@@ -189,7 +196,9 @@ void Course::Say(Side& to, const Goodbye& goodbye) {
 }
 
 void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
-  Decide(handshake, now);
+  const bool broken = end_.kind == EndKind::kProtocolError;
+  if (broken && !server_.sent_close) Say(client_, Judge(end_, settings_).to_client);
+  Decide(broken ? CloseHandshake::kNone : handshake, now);
   if (handshake != CloseHandshake::kComplete || server_.at_eof) return Linger(now);
   phase_ = Phase::kAwaitingServerFin;
   phase_deadline_ = now + kServerFinTime;

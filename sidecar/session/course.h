@@ -45,9 +45,9 @@ struct Outcome {
 /// time it is, it relays their frames as they are, until the first terminal event (behaviour.md
 /// 7.4) ends it.
 ///
-/// Phases: live, then, when a peer sent a Close, closing (the other direction goes on until its own
-/// Close, E28, at most closeTimeout), then lingering (what is queued goes out, TCP ends, what still
-/// comes is read and dropped, at most 2 s), then gone.
+/// Phases: live, then, when a peer sent a Close or the client broke the protocol, closing (the
+/// other direction goes on until its own Close, E28, at most closeTimeout), then lingering (what is
+/// queued goes out, TCP ends, what still comes is read and dropped, at most 2 s), then gone.
 ///
 /// After every call the owner looks at Reads(), NextDeadline(), outcome() and gone().
 ///

@@ -9,7 +9,6 @@ namespace {
 using websocket::kAbnormal;
 using websocket::kGoingAway;
 using websocket::kPolicyViolation;
-using websocket::kProtocolError;
 using websocket::kServiceRestart;
 using websocket::kTooBig;
 
@@ -40,15 +39,16 @@ Verdict Lost(Peer peer, Reason server_reason) {
           Abort(),         Abort()};
 }
 
-// The offender is told, the other side gets an abort (A7 a, c).
-Verdict Broken(Peer peer) {
+// The offender is told (A7 a). A server gets a Close in the place of what its client did wrong: it
+// ends as in any other close, and what it still has to say arrives. A client gets an abort.
+Verdict Broken(Peer peer, std::uint16_t code) {
   const bool client = peer == Peer::kClient;
   return {FailureOf(peer),
           client ? Reason::kClientProtocolError : Reason::kServerProtocolError,
           PartyOf(peer),
-          kProtocolError,
-          client ? SayClose(kProtocolError) : Abort(),
-          client ? Abort() : SayClose(kProtocolError)};
+          code,
+          client ? SayClose(code) : Abort(),
+          SayClose(code)};
 }
 
 Verdict TooLarge(Peer peer, const Settings& settings) {
@@ -111,7 +111,7 @@ Verdict Judge(const End& end, const Settings& settings) {
     case EndKind::kClosed: return Closed(end, settings);
     case EndKind::kLost: return Lost(end.peer, Reason::kServerConnectionLost);
     case EndKind::kServerExited: return Lost(Peer::kServer, Reason::kUserProcessExited);
-    case EndKind::kProtocolError: return Broken(end.peer);
+    case EndKind::kProtocolError: return Broken(end.peer, end.close.code);
     case EndKind::kMessageTooLarge: return TooLarge(end.peer, settings);
     case EndKind::kTooFast: return TooFast();
     case EndKind::kIdleTimeout:

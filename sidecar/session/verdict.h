@@ -34,7 +34,8 @@ enum class EndKind {
 struct End {
   EndKind kind = EndKind::kLost;
   Peer peer = Peer::kServer;  ///< who caused it; meaningless where the platform did
-  websocket::Close close;     ///< only for kClosed
+  /// Of kClosed; of kProtocolError what the offender is told.
+  websocket::Close close = {};
 };
 
 /// What the platform itself does to one side at the end.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
 #include "sidecar/slot/answers.h"
+#include "sidecar/slot/control.h"
 
 namespace wsf::slot {
 namespace {
@@ -34,14 +35,6 @@ constexpr auto kEndedBackOffMax = seconds(5);
 constexpr auto kEndedTime = seconds(20);
 // After an acknowledged end the operator deletes the pod, which comes as SIGTERM.
 constexpr auto kTermWait = seconds(5);
-
-bool IsAmbiguous(const http::Fields& fields) {
-  for (const char* name :
-       {"X-Wsf-Claim", "X-Wsf-Settings", "X-Wsf-Control", "X-Wsf-Request-Id", "X-Wsf-Reason"}) {
-    if (fields.Count(name) > 1) return true;
-  }
-  return fields.Count("X-Wsf-Control") > 0 && fields.Count("Upgrade") > 0;
-}
 
 }  // namespace
 
@@ -163,38 +156,31 @@ net::awaitable<void> Instance::Control(Socket client, http::RequestHead head) {
 }
 
 std::string Instance::ControlAnswer(const http::RequestHead& head) {
-  const std::string_view command = *head.fields.Find("X-Wsf-Control");
   if (slot_.state() == Slot::State::kStarting || slot_.state() == Slot::State::kListening) {
     return RefusedAnswer(Slot::Answer::kStarting);
   }
   if (!slot_.Proves(head.fields.Find("X-Wsf-Claim").value_or(""))) {
     return RefusedAnswer(Slot::Answer::kDenied);
   }
-  if (command == "state") return SidecarAnswer(200, "state", slot_.Describe());
-  if (command == "close") {
-    const bool was_ending = slot_.state() == Slot::State::kEnding;
-    if (was_ending || !slot_.Close()) return SidecarAnswer(409, "busy", slot_.Describe());
-    return SidecarAnswer(204, "closed", "");
+  const absl::StatusOr<ControlRequest> request = ReadControl(head);
+  if (!request.ok()) return SidecarAnswer(400, "denied", request.status().message().data());
+  switch (request->command) {
+    case ControlRequest::Command::kState: return SidecarAnswer(200, "state", slot_.Describe());
+    case ControlRequest::Command::kClose: {
+      const bool was_ending = slot_.state() == Slot::State::kEnding;
+      if (was_ending || !slot_.Close()) return SidecarAnswer(409, "busy", slot_.Describe());
+      return SidecarAnswer(204, "closed", "");
+    }
+    case ControlRequest::Command::kEnd: return EndSessions(*request);
   }
-  if (command == "end") return EndSessions(head);
-  return SidecarAnswer(400, "denied", "X-Wsf-Control is state, close or end");
+  return "";
 }
 
-std::string Instance::EndSessions(const http::RequestHead& head) {
-  const std::string_view reason = head.fields.Find("X-Wsf-Reason").value_or("");
-  const std::string_view only = head.fields.Find("X-Wsf-Request-Id").value_or("");
-  session::EndKind kind = session::EndKind::kFunctionStopped;
-  if (reason == ReasonName(Reason::kGatewayShutdown)) {
-    kind = session::EndKind::kGatewayShutdown;
-  } else if (reason == ReasonName(Reason::kRevisionRetired)) {
-    kind = session::EndKind::kRevisionRetired;
-  } else if (reason != "FunctionStopped") {
-    return SidecarAnswer(400, "denied",
-                         "X-Wsf-Reason is GatewayShutdown, FunctionStopped or RevisionRetired");
-  }
+std::string Instance::EndSessions(const ControlRequest& request) {
   const auto sessions = sessions_;  // ending one removes it
   for (const auto& [key, session] : sessions) {
-    if (only.empty() || session->request_id() == only) session->EndBy(kind);
+    const bool meant = request.request_id.empty() || session->request_id() == request.request_id;
+    if (meant) session->EndBy(request.reason);
   }
   return SidecarAnswer(204, "ending", "");
 }

@@ -14,6 +14,7 @@
 #include "sidecar/relay/relay.h"
 #include "sidecar/report/journal.h"
 #include "sidecar/report/reporter.h"
+#include "sidecar/slot/control.h"
 #include "sidecar/slot/listen_probe.h"
 #include "sidecar/slot/session.h"
 #include "sidecar/slot/slot.h"
@@ -61,7 +62,7 @@ class Instance {
   net::awaitable<void> Control(Socket client, http::RequestHead head);
   net::awaitable<void> Sleep(std::chrono::milliseconds time);
   std::string ControlAnswer(const http::RequestHead& head);
-  std::string EndSessions(const http::RequestHead& head);
+  std::string EndSessions(const ControlRequest& request);
   void Over();
   void OverIfDone();
 

@@ -98,22 +98,30 @@ def behind(tmp_path):
 def test_G11_every_case_ends_as_it_does_without_us(tmp_path, direct, behind, server):
     excluded = [] if ALL else ["12.*", "13.*"]
     urls = {"direct": direct(SERVERS[server]), "behind": behind(SERVERS[server])}
-    verdicts = {}
 
-    def run(name: str) -> None:
-        verdicts[name] = run_cases(tmp_path / name, urls[name], ["*"], excluded)
-    threads = [threading.Thread(target=run, args=(name,)) for name in urls]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert len(verdicts["direct"]) == len(verdicts["behind"]) == CASES
-    differ = {case: (verdicts["direct"][case], verdicts["behind"][case])
-              for case in verdicts["direct"]
-              if verdicts["direct"][case] != verdicts["behind"].get(case)}
-    # A race within the server itself: what it answers to a ping behind a violation.
-    differ.pop("4.2.5", None)
-    assert not differ
+    def run_both(name: str, cases: list[str]) -> tuple[dict, dict]:
+        verdicts = {}
+
+        def run(where: str) -> None:
+            verdicts[where] = run_cases(tmp_path / f"{name}-{where}", urls[where], cases, excluded)
+        threads = [threading.Thread(target=run, args=(where,)) for where in urls]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        return verdicts["direct"], verdicts["behind"]
+
+    alone, through = run_both("all", ["*"])
+    assert len(alone) == len(through) == CASES
+    differ = [case for case in alone if alone[case] != through.get(case)]
+    # In a few cases a server races with itself: whether it answers a message before it looks at the
+    # violation that came right behind it. Those agree when they are run again; ours would not.
+    for attempt in range(5):
+        if not differ:
+            return
+        alone, through = run_both(f"again-{attempt}", differ)
+        differ = [case for case in differ if alone[case] != through[case]]
+    assert not differ, {case: (alone[case], through[case]) for case in differ}
 
 
 def alter(source: socket.socket, sink: socket.socket, seen: bytearray) -> None:

@@ -9,6 +9,13 @@ from peers import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_body
 INVALID_CLOSES = [struct.pack("!H", n) for n in
                   (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 65535)]
 INVALID_CLOSES += [b"\x03", close_body(1000) + b"\xc3\x28"]
+
+
+def why(body: bytes) -> int:
+    """What the sender of an invalid Close is told: 1007 for a reason that is not UTF-8."""
+    return 1007 if body[:2] == close_body(1000) else 1002
+
+
 FAILING_CODES = [1001, 1002, 1003, 1007, 1008, 1009, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
 
 
@@ -51,9 +58,21 @@ def test_E07_client_closes_without_code(live):
 
 @pytest.mark.parametrize("body", INVALID_CLOSES, ids=[f"E08-{b.hex()}" for b in INVALID_CLOSES])
 def test_client_sends_an_invalid_close(live, body):
+    code = why(body)
     live.client.send(CLOSE, body)
+    live.server.expect_close(code)
+    live.server.send_close(code)
+    live.client.expect_close(code)
+    check(live, 456, "ClientProtocolError", "client", code)
+
+
+def test_E08_a_server_that_does_not_answer_a_violation(live):
+    live.client.send(CLOSE, b"\x03")
+    live.server.expect_close(1002)
+    live.server.send(TEXT, b"what I had to say")
+    live.server.end()
+    live.client.expect(TEXT, b"what I had to say")
     live.client.expect_close(1002)
-    live.server.expect_end()
     check(live, 456, "ClientProtocolError", "client", 1002)
 
 
@@ -92,10 +111,13 @@ def masked_headers(raw: bytes) -> bytes:
 @pytest.mark.parametrize("name", [pytest.param(n, id=f"E10-{n}") for n in [*VIOLATIONS, "unmasked"]])
 def test_client_breaks_the_framing(live, name):
     live.client.send_raw(b"\x81\x00" if name == "unmasked" else masked_headers(VIOLATIONS[name]))
-    live.client.expect_close(1002)
     if name == "data-inside-message":
         live.server.expect(TEXT, b"")
-    live.server.expect_end()
+    live.server.expect_close(1002)
+    live.server.send(TEXT, b"the answer to what came before")
+    live.server.send_close(1002)
+    live.client.expect(TEXT, b"the answer to what came before")
+    live.client.expect_close(1002)
     check(live, 456, "ClientProtocolError", "client", 1002)
 
 
@@ -138,9 +160,9 @@ def test_E17_server_closes_without_code(live):
 def test_server_sends_an_invalid_close(live, body):
     live.server.send(CLOSE, body)
     frame = live.server.receive()
-    assert (frame.opcode, frame.code, frame.masked) == (CLOSE, 1002, True)
+    assert (frame.opcode, frame.code, frame.masked) == (CLOSE, why(body), True)
     live.client.expect_end()
-    check(live, 439, "ServerProtocolError", "server", 1002)
+    check(live, 439, "ServerProtocolError", "server", why(body))
 
 
 @pytest.mark.parametrize("how", ["end", "reset"], ids=["E19-fin", "E19-rst"])

@@ -30,6 +30,7 @@ TEST_P(Verdicts, FollowTheTable) {
 End Closed(Peer peer, int code) {
   return {EndKind::kClosed, peer, {static_cast<std::uint16_t>(code), ""}};
 }
+End Broke(Peer peer) { return {EndKind::kProtocolError, peer, {1002, ""}}; }
 End Of(EndKind kind, Peer peer = Peer::kServer) { return {kind, peer, {}}; }
 
 constexpr Party kC = Party::kClient;
@@ -46,14 +47,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"E06", Closed(Peer::kClient, 4999), 456, Reason::kClosedByClient, kC, 4999},
         Row{"E07", Closed(Peer::kClient, 1005), 456, Reason::kClosedByClient, kC, 1005},
         Row{"E09", Of(EndKind::kLost, Peer::kClient), 456, Reason::kClientConnectionLost, kC, 1006},
-        Row{"E10", Of(EndKind::kProtocolError, Peer::kClient), 456, Reason::kClientProtocolError,
-            kC, 1002},
+        Row{"E10", Broke(Peer::kClient), 456, Reason::kClientProtocolError, kC, 1002},
         Row{"E12", Closed(Peer::kServer, 1000), 200, Reason::kClosed, kS, 1000},
         Row{"E13", Closed(Peer::kServer, 1011), 200, Reason::kClosed, kS, 1011},
         Row{"E14", Closed(Peer::kServer, 1010), 439, Reason::kClosedByServer, kS, 1010},
         Row{"E17", Closed(Peer::kServer, 1005), 439, Reason::kClosedByServer, kS, 1005},
         Row{"E19", Of(EndKind::kLost), 439, Reason::kServerConnectionLost, kS, 1006},
-        Row{"E20", Of(EndKind::kProtocolError), 439, Reason::kServerProtocolError, kS, 1002},
+        Row{"E20", Broke(Peer::kServer), 439, Reason::kServerProtocolError, kS, 1002},
         Row{"E21", Of(EndKind::kServerExited), 439, Reason::kUserProcessExited, kS, 1006},
         Row{"P01", Of(EndKind::kIdleTimeout), 455, Reason::kIdleTimeout, kP, 1001},
         Row{"P05", Of(EndKind::kExecutionTimeout), 433, Reason::kTimeLimitReached, kP, 1006},
@@ -65,10 +65,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"P23", Of(EndKind::kRevisionRetired), 499, Reason::kRevisionRetired, kP, 1001}),
     [](const auto& info) { return std::string(info.param.id); });
 
-TEST(Goodbyes, E10_TheOffenderIsToldAndTheOtherSideAborted) {
-  const Verdict verdict = Judge(Of(EndKind::kProtocolError, Peer::kClient), Settings());
+TEST(Goodbyes, E10_BothSidesAreToldOfAClientsViolation) {
+  const Verdict verdict = Judge(Broke(Peer::kClient), Settings());
   EXPECT_EQ(verdict.to_client, (Goodbye{Goodbye::Kind::kClose, 1002, ""}));
-  EXPECT_EQ(verdict.to_server, (Goodbye{Goodbye::Kind::kAbort, 0, ""}));
+  EXPECT_EQ(verdict.to_server, (Goodbye{Goodbye::Kind::kClose, 1002, ""}));
 }
 
 TEST(Goodbyes, P05_S3_10_TheExecutionTimeoutAbortsTheClientOnly) {
