@@ -11,7 +11,8 @@ PROGRAMS := wsf wsf-operator wsf-gateway wsf-sidecar wsf-report
 PYTHON := /usr/bin/python3
 REPORTS := build/reports
 
-.PHONY: help run build test unit-test e2e-test fault-test soak lint bench install packages clean
+.PHONY: help run build test unit-test e2e-test fault-test soak conformance conformance-test fuzz sanitize \
+  lint bench install packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +44,21 @@ e2e-test:
 	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
 	  --junitxml=$(REPORTS)/e2e.xml tests/e2e
 
+conformance: build build/autobahn/bin/wstest tests/clients/node_modules ## Autobahn's 517 cases, direct and through us
+	@WSF_AUTOBAHN=all $(MAKE) --no-print-directory conformance-test
+
+conformance-test: build/autobahn/bin/wstest tests/clients/node_modules
+	@mkdir -p $(REPORTS)
+	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  --junitxml=$(REPORTS)/conformance.xml tests/conformance
+
+build/autobahn/bin/wstest: tests/conformance/install-autobahn $(wildcard tests/conformance/autobahn*)
+	@tests/conformance/install-autobahn build/autobahn
+
+fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
+	@tests/fuzz/run build/fuzz/bin
+
 %/node_modules: %/package-lock.json
 	@cd $* && npm ci --silent --no-audit --no-fund && touch node_modules
 
@@ -50,7 +66,7 @@ lint: packages ## format, include edges, coroutine rules, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
-	@shellcheck .ci/run tools/install-packages
+	@shellcheck .ci/run tools/install-packages tests/conformance/install-autobahn tests/fuzz/run
 	@echo "lint: clean"
 
 bench: build ## compare sidecar and gateway with a bare relay in one run; prints ratios

@@ -18,6 +18,10 @@ namespace wsf::session {
 /// Threading: not synchronized; confined to the session's thread.
 class Rate {
  public:
+  /// The greatest limit of either kind: beyond it nanoseconds overflow.
+  static constexpr std::uint32_t kGreatest = 1u << 30;
+
+  /// REQUIRES: neither is above kGreatest.
   Rate(std::uint64_t bytes_per_second, std::uint32_t messages_per_second)
       : bytes_per_second_(bytes_per_second), messages_per_second_(messages_per_second) {}
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sidecar/session/settings.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "sidecar/session/rate.h"
 #include "wsf/v1/settings.pb.h"
 
 namespace wsf::session {
@@ -36,9 +38,12 @@ absl::StatusOr<Settings> DecodeSettings(std::string_view base64) {
   if (from.has_close_timeout_seconds()) to.close_timeout = seconds(from.close_timeout_seconds());
   if (from.has_max_message_bytes()) to.max_message_bytes = from.max_message_bytes();
   if (from.has_request_bytes_per_second()) {
-    to.request_bytes_per_second = from.request_bytes_per_second();
+    to.request_bytes_per_second =
+        std::min<std::uint64_t>(from.request_bytes_per_second(), Rate::kGreatest);
   }
-  if (from.has_requests_per_second()) to.requests_per_second = from.requests_per_second();
+  if (from.has_requests_per_second()) {
+    to.requests_per_second = std::min(from.requests_per_second(), Rate::kGreatest);
+  }
   if (from.on_rate_exceeded() == v1::RATE_ACTION_CLOSE) to.on_rate = RateAction::kClose;
   if (from.has_instance_concurrency()) to.instance_concurrency = from.instance_concurrency();
   const v1::ClosePolicy& policy = from.close_policy();
