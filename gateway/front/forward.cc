@@ -27,7 +27,8 @@ std::string ForwardHead(const http::RequestHead& request, const route::Match& ma
   http::Fields& fields = head.fields;
   http::DropHopByHop(&fields);
   fields.RemoveIf([](const http::Field& field) {
-    return http::IsPlatformField(field.name) || IsForwardedField(field.name);
+    return http::IsPlatformField(field.name) || IsForwardedField(field.name) ||
+           http::EqualIgnoringCase(field.name, "Content-Length");  // it was 0
   });
   const v1::Route& route = *match.route;
   const auto timeout = route.settings().execution_timeout_seconds();

@@ -51,7 +51,10 @@ REQUESTS = {
     "cr-cr-lf": request(extra="A: b\r\r\n"),
     # A body, or the claim of one.
     "content-length": request(extra="Content-Length: 5\r\n", behind="hello"),
-    "content-length-0": request(extra="Content-Length: 0\r\n"),
+    "content-length-00": request(extra="Content-Length: 00\r\n"),
+    "content-length-plus-0": request(extra="Content-Length: +0\r\n"),
+    "two-zeros": request(extra="Content-Length: 0\r\nContent-Length: 0\r\n"),
+    "zero-and-more": request(extra="Content-Length: 0\r\n", behind=TUNNELLED),
     "two-content-lengths": request(extra="Content-Length: 0\r\nContent-Length: 40\r\n"),
     "negative-content-length": request(extra="Content-Length: -1\r\n"),
     "chunked": request(extra="Transfer-Encoding: chunked\r\n", behind="0\r\n\r\n"),
@@ -114,6 +117,16 @@ def test_H29_G24_a_malformed_request_reaches_no_server(wsf, name):
 def test_H01_G24_what_asks_for_no_websocket_reaches_no_server(wsf, name):
     check_refusal(send(wsf, PLAIN[name]), 426, 0, "UpgradeRequired")
     assert nothing_reached_a_server(wsf)
+
+
+def test_a_body_of_0_bytes_is_none_and_is_not_passed_on(wsf):
+    """java.net.http says so in every handshake."""
+    client = send(wsf, request(extra="Content-Length: 0\r\n"))
+    server = wsf.master.receive()
+    head = server.receive_head()
+    assert field(head, "Content-Length") is None
+    server.send_raw(switching(head).encode())
+    assert " 101 " in client.receive_head()
 
 
 def test_H17_G24_a_refused_upgrade_opens_no_tunnel(wsf):
