@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "sidecar/session/settings.h"
 #include "absl/strings/escaping.h"
 #include "sidecar/session/clocks.h"
 #include "sidecar/session/rate.h"
-#include "sidecar/session/settings.h"
 #include "tests/fuzz/fuzz.h"
 
 // Whatever a gateway sends, as text or as what the text encodes, gives settings that work.
