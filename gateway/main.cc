@@ -216,7 +216,7 @@ int main(int argc, char** argv) {
   wsf::front::Exposure exposure;
   if (flags.loopback_only) exposure.names = wsf::front::Exposure::Names::kLoopbackOnly;
   exposure.allowed_origins = flags.allowed_origins;
-  const auto buffer = std::make_unique<wsf::tunnel::ReadBuffer>();
+  const auto buffer = std::make_unique_for_overwrite<wsf::tunnel::ReadBuffer>();
   const auto on_refused = [&metrics](const wsf::http::Refusal& refusal,
                                      const std::string& request_id) {
     metrics.Add("wsf_handshakes_refused_total", absl::StrCat("reason=\"", refusal.reason, "\""), 1);

@@ -55,6 +55,8 @@ absl::StatusOr<Context> MakeContext(const CertificateFiles& files) {
   // An idle connection keeps no buffers; a short write is tried again from the outbox.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Head and body of a record by one system call.
+  SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets only
   SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_alpn_select_cb(raw, SelectProtocol, nullptr);
@@ -92,6 +94,7 @@ class TlsLayer final : public net::Layer {
   ssize_t Read(char* buffer, std::size_t size) override {
     ERR_clear_error();
     const int n = SSL_read(session_.get(), buffer, static_cast<int>(size));
+    drained_ = n <= 0;
     if (n > 0) return n;
     return WouldBlock(n) ? -1 : 0;
   }
@@ -102,7 +105,8 @@ class TlsLayer final : public net::Layer {
     if (n > 0) return n;
     return WouldBlock(n) ? 0 : -1;
   }
-  bool pending() const override { return SSL_pending(session_.get()) > 0; }
+  // A part of a record may stay behind: that is nothing to be read until more has come.
+  bool pending() const override { return !drained_ && SSL_has_pending(session_.get()) == 1; }
   void Finish() override {
     ERR_clear_error();
     SSL_shutdown(session_.get());
@@ -115,6 +119,7 @@ class TlsLayer final : public net::Layer {
   }
 
   Session session_;
+  bool drained_ = true;  // the last read found nothing more
 };
 
 }  // namespace

@@ -203,7 +203,8 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
     co_await net::SendAndClose(std::move(client), RefusedAnswer(answer));
     co_return;
   }
-  if (buffer_ == nullptr) buffer_ = std::make_unique<relay::ReadBuffer>();
+  // Not filled with zeros: only what is read into it costs memory.
+  if (buffer_ == nullptr) buffer_ = std::make_unique_for_overwrite<relay::ReadBuffer>();
   SessionParts parts = {
       io_, probe_, *buffer_, journal_, lingering_, init_time_, [this] { OverIfDone(); }};
   const auto session =

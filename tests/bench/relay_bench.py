@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """relay_bench: what sidecar and gateway cost beside a bare relay, in one run.
 
-The chain client -> wsf-gateway -> wsf-sidecar -> server and the chain client -> wsf-bare-relay ->
-server carry the same frames, in turn and in random order; each relay's CPU is read from its own CPU
-clock. Figures are medians over the rounds of ratios paired within a round.
+The chain client -> wsf-gateway -> wsf-sidecar -> server and the chains client -> relay -> server,
+with a bare relay, nginx and HAProxy where they are installed, carry the same frames, in turn and in
+random order; each relay's CPU is read from its own CPU clock. Figures are medians over the rounds
+of ratios paired within a round.
 """
 import argparse
 import json
@@ -12,6 +13,8 @@ import os
 import pathlib
 import random
 import select
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -20,8 +23,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "e2e"))
 
+from certificates import client_context, make_certificate  # noqa: E402
 from dev_rig import DevRig, wait_for  # noqa: E402
 from peers import BINARY, Frame, Peer, encode, switching_protocols, upgrade_request  # noqa: E402
+from peers_of_the_field import installed  # noqa: E402
 from puppets import COMMAND, PuppetMaster  # noqa: E402
 from sidecar_rig import free_port  # noqa: E402
 
@@ -99,27 +104,81 @@ def children_named(dev, name: str) -> list[int]:
     return found
 
 
-def bare_chain(folder: pathlib.Path, programs: pathlib.Path):
-    master = PuppetMaster(folder / "bare.sock")
+class TlsChain(Chain):
+    """As Chain, ping-pong alone, the client under TLS."""
+
+    def __init__(self, client: Peer, server: Peer, pids: dict[str, int]):
+        super().__init__(client, server, pids)
+        for peer in (client, server):
+            peer.sock.setblocking(True)
+
+    def ping_pong(self, size: int, count: int) -> None:
+        out = encode(Frame(BINARY, b"x" * size), masked=True)
+        back = encode(Frame(BINARY, b"x" * size), masked=False)
+        for _ in range(count):
+            self.client.sock.sendall(out)
+            take(self.server.sock, len(out))
+            self.server.sock.sendall(back)
+            take(self.client.sock, len(back))
+
+
+def take(sock, size: int) -> None:
+    while size > 0:
+        data = sock.recv(min(size, 1 << 20))
+        assert data, "the chain has ended"
+        size -= len(data)
+
+
+def relay_chain(name: str, folder: pathlib.Path, start, context: ssl.SSLContext | None = None):
+    """The chain client -> what `start(port, server_port)` starts -> server."""
+    master = PuppetMaster(folder / f"{name}.sock")
     port, server_port = free_port(), free_port()
     env = dict(os.environ, PUPPET=str(master.path), PORT=str(server_port))
     puppet = subprocess.Popen(COMMAND, env=env)
-    relay = subprocess.Popen([programs / "wsf-bare-relay", str(port), str(server_port)])
-    import socket
+    relay = start(port, server_port)
 
     def try_dial():
         try:
-            client = Peer(socket.create_connection(("127.0.0.1", port)), masks=True)
+            sock = socket.create_connection(("127.0.0.1", port))
+            if context is not None:
+                sock = context.wrap_socket(sock, server_hostname="localhost")
+            client = Peer(sock, masks=True)
             client.send_raw(upgrade_request())
+            master.listener.settimeout(1)
             server = master.receive()
             server.send_raw(switching_protocols(server.receive_head()))
             client.receive_head()
             return client, server
-        except (ConnectionError, AssertionError):
+        except (OSError, AssertionError):
             time.sleep(0.05)
             return None
-    client, server = wait_for(try_dial, "the bare relay serves")
-    return Chain(client, server, {"bare": relay.pid}), [relay, puppet], master
+    client, server = wait_for(try_dial, f"{name} serves")
+    kind = Chain if context is None else TlsChain
+    return kind(client, server, {name: relay.pid}), [relay, puppet], master
+
+
+def compare(chains: list[Chain], base: str, shapes, rounds: int) -> dict:
+    """By (shape, size): the median ratio of each relay to `base`, and that one's µs per message."""
+    table = {}
+    names = [name for chain in chains for name in chain.pids]
+    print(f"{'shape':<10} {'size':>6}  {base + ' µs':>8}" + "".join(
+        f"  {name:>8}" for name in names if name != base))
+    for shape, size, count in shapes:
+        ratios = {name: [] for name in names}
+        costs = []
+        for chain in chains:
+            chain.run(shape, size, max(10, count // 10))  # warm
+        for _ in range(rounds):
+            cost = {}
+            for chain in random.sample(chains, len(chains)):
+                cost.update(chain.run(shape, size, count))
+            for name in names:
+                ratios[name].append(cost[name] / cost[base])
+            costs.append(cost[base] / (count * (2 if shape == "ping-pong" else 1)) * 1e6)
+        table[shape, size] = {name: statistics.median(values) for name, values in ratios.items()}
+        print(f"{shape:<10} {size:>6}  {statistics.median(costs):>8.2f}" + "".join(
+            f"  {table[shape, size][name]:>8.2f}" for name in names if name != base))
+    return table
 
 
 def syscalls_per_message(pid: int, chain: Chain, count: int = 500) -> float | None:
@@ -205,31 +264,52 @@ def main() -> int:
         sidecar = next(pid for pid in sidecar if len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
                        == max(len(list(pathlib.Path(f"/proc/{p}/fd").iterdir())) for p in sidecar))
         ours = Chain(session.client, session.server, {"gateway": gateway, "sidecar": sidecar})
-        bare, processes, master = bare_chain(folder, programs)
-        for pid in (gateway, sidecar, bare.pids["bare"]):
-            pin(pid)
+        chains, processes, masters = [ours], [], []
 
+        def add(chain_processes_master) -> None:
+            chain, started, master = chain_processes_master
+            chains.append(chain)
+            processes.extend(started)
+            masters.append(master)
+        add(relay_chain("bare", folder, lambda port, server_port: subprocess.Popen(
+            [programs / "wsf-bare-relay", str(port), str(server_port)])))
+        for peer, start in installed().items():
+            add(relay_chain(peer, folder, lambda port, server_port, start=start, peer=peer:
+                            start(folder / peer, port, server_port)))
+        for chain in chains:
+            for pid in chain.pids.values():
+                pin(pid)
         print(f"CPU per message as a ratio to the bare relay, median of {arguments.rounds} rounds,"
               " everything on one core")
-        print(f"{'shape':<10} {'size':>6}  {'bare µs':>8}  {'sidecar':>8}  {'gateway':>8}")
-        for shape, size, count in SHAPES:
-            ratios = {"sidecar": [], "gateway": []}
-            base = []
-            for chain in (ours, bare):
-                chain.run(shape, size, max(10, count // 10))  # warm
-            for _ in range(arguments.rounds):
-                cost = {}
-                for chain in random.sample([ours, bare], 2):
-                    cost.update(chain.run(shape, size, count))
-                for part, values in ratios.items():
-                    values.append(cost[part] / cost["bare"])
-                messages = count * (2 if shape == "ping-pong" else 1)
-                base.append(cost["bare"] / messages * 1e6)
-            median = {part: statistics.median(values) for part, values in ratios.items()}
-            print(f"{shape:<10} {size:>6}  {statistics.median(base):>8.2f}"
-                  f"  {median['sidecar']:>8.2f}  {median['gateway']:>8.2f}")
-            if median["sidecar"] > GATES[shape][1]:
-                failed.append(f"sidecar {shape} {size}: {median['sidecar']:.2f} > {GATES[shape][1]}")
+        table = compare(chains, "bare", SHAPES, arguments.rounds)
+        for (shape, size), ratio in table.items():
+            if ratio["sidecar"] > GATES[shape][1]:
+                failed.append(f"sidecar {shape} {size}: {ratio['sidecar']:.2f} > {GATES[shape][1]}")
+
+        certificate = make_certificate(folder / "certificate", "localhost")
+        context = client_context(certificate)
+        tls_rig = DevRig(folder / "tls", programs, [f"--gateway-flag=--tls-certificate={certificate}"])
+        tls_client = Peer(context.wrap_socket(
+            socket.create_connection(("127.0.0.1", tls_rig.dev.port)), server_hostname="localhost"),
+            masks=True)
+        tls_client.send_raw(upgrade_request())
+        tls_server = tls_rig.master.receive()
+        tls_server.send_raw(switching_protocols(tls_server.receive_head()))
+        tls_client.receive_head()
+        under_tls = [TlsChain(tls_client, tls_server, {"gateway": tls_rig.dev.ready["gatewayPid"]})]
+        for peer, start in installed().items():
+            chain, started, master = relay_chain(
+                peer, folder / "tls", lambda port, server_port, start=start, peer=peer:
+                start(folder / f"{peer}-tls", port, server_port, certificate), context)
+            under_tls.append(chain)
+            processes.extend(started)
+            masters.append(master)
+        for chain in under_tls:
+            for pid in chain.pids.values():
+                pin(pid)
+        print("CPU per message under TLS as a ratio to the gateway's own")
+        compare(under_tls, "gateway", SHAPES[:3], arguments.rounds)
+        tls_rig.close()
 
         for part, pid in (("sidecar", sidecar), ("gateway", gateway)):
             calls = syscalls_per_message(pid, ours)
@@ -260,7 +340,8 @@ def main() -> int:
               " before")
         for process in processes:
             process.kill()
-        master.close()
+        for master in masters:
+            master.close()
         rig.close()
     for line in failed:
         print(f"GATE MISSED: {line}")
