@@ -10,6 +10,8 @@ PROGRAMS := wsf wsf-operator wsf-gateway wsf-sidecar wsf-report
 # Debian's own: its packages (websockets, pytest) belong to it.
 PYTHON := /usr/bin/python3
 REPORTS := build/reports
+# The end-to-end tests of what hostile peers reach.
+SANITIZED := $(addprefix tests/e2e/test_,ends.py limits.py smuggling.py gateway_door.py handshakes.py relay_port.py functions.py)
 
 .PHONY: help run build test unit-test e2e-test fault-test soak conformance conformance-test fuzz sanitize \
   lint bench install packages clean
@@ -55,6 +57,15 @@ conformance-test: build/autobahn/bin/wstest tests/clients/node_modules
 build/autobahn/bin/wstest: tests/conformance/install-autobahn $(wildcard tests/conformance/autobahn*)
 	@tests/conformance/install-autobahn build/autobahn
 
+sanitize: packages examples/echo-node/node_modules tests/clients/node_modules ## unit and end-to-end tests under ASan and UBSan
+	@cmake --preset asan >/dev/null && cmake --build --preset asan
+	@mkdir -p $(REPORTS)
+	@status=0; export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
+	  build/asan/bin/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit-asan.xml \
+	    || status=1; \
+	  WSF_BIN=$(abspath build/asan/bin) $(PYTHON) -m pytest -q -p no:cacheprovider \
+	    --junitxml=$(REPORTS)/e2e-asan.xml $(SANITIZED) || status=1; exit $$status
+
 fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
 	@tests/fuzz/run build/fuzz/bin
@@ -66,7 +77,7 @@ lint: packages ## format, include edges, coroutine rules, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
-	@shellcheck .ci/run tools/install-packages tests/conformance/install-autobahn tests/fuzz/run
+	@shellcheck .ci/run tools/install-packages tests/conformance/install-autobahn
 	@echo "lint: clean"
 
 bench: build ## compare sidecar and gateway with a bare relay in one run; prints ratios
