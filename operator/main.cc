@@ -41,6 +41,7 @@ struct Flags {
   std::string relay_image = "wsf-sidecar";
   int surplus_seconds = 60;
   int scale_out_per_minute = 500;
+  wsf::spec::Maxima maxima;
 };
 
 void Declare(CLI::App* app, Flags* flags) {
@@ -61,6 +62,12 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--scale-out-per-minute", flags->scale_out_per_minute,
                   "instances started within a minute, of all functions")
       ->check(CLI::Range(1, 1000000));
+  app->add_option("--max-message-bytes", flags->maxima.message_bytes,
+                  "greatest limits.maxMessageBytes of a function; default any");
+  app->add_option("--max-request-bytes-per-second", flags->maxima.request_bytes_per_second,
+                  "greatest limits.requestBytesPerSecond; default any");
+  app->add_option("--max-requests-per-second", flags->maxima.requests_per_second,
+                  "greatest limits.requestsPerSecond; default any");
 }
 
 std::unique_ptr<grpc::Server> Serve(const std::string& address, const wsf::control::Keys& keys,
@@ -148,6 +155,7 @@ int main(int argc, char** argv) {
   options.operator_address = flags.advertise.empty() ? flags.sidecar_listen : flags.advertise;
   options.surplus = std::chrono::seconds(flags.surplus_seconds);
   options.scale_out_per_minute = flags.scale_out_per_minute;
+  options.maxima = flags.maxima;
   wsf::control::Operator the_operator(io, client.get(), keys, options);
 
   wsf::service::InstanceService instance_service(&the_operator);

@@ -280,6 +280,18 @@ Function ParseFunction(const Json& object) {
   return function;
 }
 
+void CheckMaxima(const Maxima& maxima, Function* function) {
+  const auto check = [&](const char* name, std::uint64_t value, std::uint64_t most) {
+    if (most == 0 || (value > 0 && value <= most)) return;
+    function->errors.push_back(absl::StrCat("spec.limits.", name, " must be from 1 to ", most,
+                                            ", which the administrator grants at most"));
+  };
+  check("maxMessageBytes", function->spec.max_message_bytes, maxima.message_bytes);
+  check("requestBytesPerSecond", function->spec.request_bytes_per_second,
+        maxima.request_bytes_per_second);
+  check("requestsPerSecond", function->spec.requests_per_second, maxima.requests_per_second);
+}
+
 v1::SessionSettings SettingsOf(const Function& function) {
   const FunctionSpec& spec = function.spec;
   v1::SessionSettings settings;

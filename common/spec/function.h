@@ -73,6 +73,16 @@ struct Function {
 /// Reads a WebSocketFunction; never fails, `errors` says what is wrong.
 Function ParseFunction(const Json& object);
 
+/// The greatest limits that an administrator grants to a function (C7); 0 = any.
+struct Maxima {
+  std::uint64_t message_bytes = 0;
+  std::uint64_t request_bytes_per_second = 0;
+  std::uint32_t requests_per_second = 0;
+};
+
+/// Adds to `function->errors` what asks for more than `maxima`. A rate that is off asks for all.
+void CheckMaxima(const Maxima& maxima, Function* function);
+
 /// What a sidecar needs for one session.
 v1::SessionSettings SettingsOf(const Function& function);
 

@@ -61,6 +61,7 @@ void Operator::Start() { functions_.Start(); }
 
 void Operator::OnFunctionObject(const Json& object) {
   spec::Function function = spec::ParseFunction(object);
+  spec::CheckMaxima(options_.maxima, &function);
   const std::string version = object.value("metadata", Json::object()).value("resourceVersion", "");
   std::uint64_t number = 0;
   if (!absl::SimpleAtoi(version, &number)) return;

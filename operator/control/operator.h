@@ -29,6 +29,7 @@ struct OperatorOptions {
   std::string operator_address;  ///< ip:port told to sidecars
   Duration surplus = std::chrono::seconds(60);
   int scale_out_per_minute = 500;  ///< H06
+  spec::Maxima maxima;             ///< C7
 };
 
 /// The thin shell around Fleet and Ledger: turns what API, sidecars and gateways say into their

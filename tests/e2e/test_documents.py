@@ -6,7 +6,8 @@ import re
 import shlex
 import subprocess
 
-from dev_rig import wait_for
+from dev_rig import Dev, wait_for
+from kube_access import FUNCTIONS, KubeAccess
 from sidecar_rig import free_port
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -39,6 +40,45 @@ def test_the_readmes_commands(tmp_path, programs):
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def rows_of(document: str) -> list[list[str]]:
+    lines = (ROOT / document).read_text().splitlines()
+    return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines
+            if line.startswith("| `")]
+
+
+def spec_with(path: str, value: int) -> dict:
+    outer, _, inner = path.rpartition(".")
+    spec = {outer: {inner: value}} if outer else {inner: value}
+    # So that no other rule is in the way.
+    spec.setdefault("idleTimeoutSeconds", 0)
+    return {"command": ["true"], **spec}
+
+
+def test_S3_22_U16_the_limits_page_says_what_is_accepted(tmp_path, programs):
+    dev = Dev(tmp_path, programs, ["true"], ["--runtime", "none"])
+    try:
+        api = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), tmp_path)
+
+        def accepted(name: str, path: str, value: int) -> bool:
+            status, body = api.call("POST", FUNCTIONS, {
+                "apiVersion": "wsf.dev/v1alpha1", "kind": "WebSocketFunction",
+                "metadata": {"name": name}, "spec": spec_with(path, value)})
+            assert status in (201, 422), body
+            return status == 201
+        rows = [row for row in rows_of("docs/limits.md") if re.match(r"\d+-\d+", row[2])]
+        assert len(rows) == 14
+        for number, (path, _, allowed, _) in enumerate(rows):
+            low, high = map(int, re.match(r"(\d+)-(\d+)", allowed).groups())
+            zero = low == 0 or allowed.endswith(", 0")
+            for value, fits in ((low, True), (high, True), (high + 1, False), (low - 1, False),
+                                (0, zero)):
+                name = f"limit-{number}-{abs(value)}-{fits}".lower()
+                api.call("DELETE", f"{FUNCTIONS}/{name}")
+                assert accepted(name, path, value) == (fits or (value == 0 and zero)), (path, value)
+    finally:
+        dev.close()
 
 
 def test_every_folder_has_a_short_readme():

@@ -78,6 +78,22 @@ TEST(ParseFunction, AWrongShapeIsAnErrorAndNothingWorse) {
   EXPECT_FALSE(ParseFunction(Json::parse(R"({"spec": 5})")).errors.empty());
 }
 
+TEST(CheckMaxima, C7_AFunctionMayNotAskForMoreThanTheAdministratorGrants) {
+  const auto errors = [](const char* spec, const Maxima& maxima) {
+    Function function = ParseFunction({{"metadata", {{"name", "f"}}}, {"spec", Json::parse(spec)}});
+    CheckMaxima(maxima, &function);
+    return function.errors;
+  };
+  EXPECT_TRUE(errors("{}", {}).empty());
+  EXPECT_TRUE(errors("{}", {262144, 131072, 10}).empty());
+  const auto larger = errors(R"({"limits": {"maxMessageBytes": 262145}})", {262144, 0, 0});
+  ASSERT_EQ(larger.size(), 1u);
+  EXPECT_EQ(larger[0],
+            "spec.limits.maxMessageBytes must be from 1 to 262144, which the administrator grants "
+            "at most");
+  EXPECT_EQ(errors(R"({"limits": {"requestsPerSecond": 0}})", {0, 0, 100}).size(), 1u);
+}
+
 TEST(RevisionOf, S0_27_ATimeoutKeepsThePodsAndACommandReplacesThem) {
   const std::string revision = RevisionOf(Parse("{}"), "1");
   EXPECT_EQ(RevisionOf(Parse(R"({"idleTimeoutSeconds": 60, "warmInstances": 3})"), "1"), revision);
