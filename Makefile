@@ -58,13 +58,16 @@ build/autobahn/bin/wstest: tests/conformance/install-autobahn $(wildcard tests/c
 	@tests/conformance/install-autobahn build/autobahn
 
 sanitize: packages examples/echo-node/node_modules tests/clients/node_modules ## unit and end-to-end tests under ASan and UBSan
-	@cmake --preset asan >/dev/null && cmake --build --preset asan
+	@$(MAKE) --no-print-directory sanitize-build
 	@mkdir -p $(REPORTS)
 	@status=0; export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
 	  build/asan/bin/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit-asan.xml \
 	    || status=1; \
 	  WSF_BIN=$(abspath build/asan/bin) $(PYTHON) -m pytest -q -p no:cacheprovider \
 	    --junitxml=$(REPORTS)/e2e-asan.xml $(SANITIZED) || status=1; exit $$status
+
+sanitize-build: packages
+	@cmake --preset asan >/dev/null && cmake --build --preset asan
 
 fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -177,6 +178,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to clients that have gone
   boost::asio::io_context io(1);
   const absl::StatusOr<wsf::door::Trusted> trusted =
       wsf::door::Trusted::Parse(flags.trusted_proxies);
@@ -243,8 +245,8 @@ int main(int argc, char** argv) {
     if (memory.IsShort(std::chrono::steady_clock::now())) return wsf::http::GatewayFull();
     return std::nullopt;
   };
-  const wsf::front::Handshake::Parts parts = {io,      broker, exposure,  *trusted,
-                                              *buffer, closed, on_refused};
+  const wsf::front::Handshake::Parts parts = {io,        broker,  exposure, *trusted,
+                                              admission, *buffer, closed,   on_refused};
   const wsf::door::Door::Parts door_parts = {
       admission, *trusted, tls.get(),
       [&](wsf::door::Arrival arrival) {

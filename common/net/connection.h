@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/net/await.h"
 
@@ -41,9 +42,13 @@ class Connection {
   /// From here on the bytes pass `layer`, which works on this connection's descriptor.
   void Put(std::unique_ptr<Layer> layer) { layer_ = std::move(layer); }
 
-  /// `companion` lives as long as the connection: its place among those that are admitted.
-  void Hold(std::shared_ptr<void> companion) { companion_ = std::move(companion); }
-  const std::shared_ptr<void>& held() const { return companion_; }
+  /// `companion` lives as long as the connection: a place among those that are admitted. False
+  /// where there is none.
+  bool Add(std::shared_ptr<void> companion) {
+    if (companion == nullptr) return false;
+    companions_.push_back(std::move(companion));
+    return true;
+  }
 
   /// Up to `size` bytes; 0 = the peer sends nothing more, or is gone; -1 = nothing is there now.
   ssize_t Read(char* buffer, std::size_t size);
@@ -74,7 +79,7 @@ class Connection {
  private:
   Socket socket_;
   std::unique_ptr<Layer> layer_;
-  std::shared_ptr<void> companion_;
+  std::vector<std::shared_ptr<void>> companions_;
 };
 
 }  // namespace wsf::net

@@ -119,7 +119,7 @@ class TlsLayer final : public net::Layer {
   }
 
   Session session_;
-  bool drained_ = true;  // the last read found nothing more
+  bool drained_ = false;  // the last read found nothing more
 };
 
 }  // namespace

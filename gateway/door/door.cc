@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/steady_timer.hpp>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace {
 
 // From the first byte to the end of the request head, TLS included (faults.md 34).
 constexpr auto kHeadTime = std::chrono::seconds(10);
+constexpr auto kNothingNew = std::chrono::milliseconds(100);
 // Told why they are turned away; more at once are just hung up on.
 constexpr int kMaxTurningAway = 32;
 
@@ -43,14 +45,13 @@ void WakeAt(net::Connection& connection, std::size_t bytes) {
 void Door::Take(net::Connection::Socket socket) {
   const auto executor = socket.get_executor();
   net::Connection connection(std::move(socket));
-  if (std::shared_ptr<void> place = parts_.admission.Enter()) {
-    connection.Hold(std::move(place));
+  if (connection.Add(parts_.admission.Enter())) {
     return net::Spawn(executor, Receive(std::move(connection)));
   }
   std::string answer = Refuse(http::GatewayFull());
   if (options_.speaks == Speaks::kTls || turning_away_ >= kMaxTurningAway) return;
   ++turning_away_;
-  connection.Hold({this, [this](void*) { --turning_away_; }});
+  connection.Add({this, [this](void*) { --turning_away_; }});
   net::Spawn(executor, net::SendAndClose(std::move(connection), std::move(answer)));
 }
 
@@ -72,29 +73,32 @@ net::awaitable<void> Door::Receive(net::Connection connection) {
   {
     net::Deadline deadline(connection.socket(), kHeadTime);
     const bool proxied = options_.expects_proxy_header && parts_.trusted.Contains(client.ip);
-    if (proxied) refusal = co_await ReadProxy(connection, client);
+    if (proxied) refusal = co_await ReadProxy(connection, deadline, client);
     if (!refusal && options_.speaks == Speaks::kEither) tls = co_await AsksForTls(connection);
     if (deadline.passed()) refusal = http::HeadTooSlow();
   }
-  std::shared_ptr<void> place;
-  if (!refusal) place = parts_.admission.EnterFrom(client.ip);
-  if (!refusal && place == nullptr) refusal = http::GatewayFull();
+  // Behind a trusted proxy the client is known when its request head is (front/handshake).
+  const bool known = !parts_.trusted.Contains(client.peer_ip);
+  if (!refusal && known && !connection.Add(parts_.admission.EnterFrom(client.ip))) {
+    refusal = http::GatewayFull();
+  }
   if (!refusal && tls) refusal = co_await StartTls(connection, client, until);
   if (refusal) {
     std::string answer = Refuse(*refusal);
     if (!tls) co_await net::SendAndClose(std::move(connection), std::move(answer));
     co_return;
   }
-  connection.Hold(std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(
-      connection.held(), std::move(place)));
   parts_.on_arrival(Arrival{std::move(connection), std::move(client), until});
 }
 
 net::awaitable<std::optional<http::Refusal>> Door::ReadProxy(net::Connection& connection,
+                                                             const net::Deadline& deadline,
                                                              Client& client) {
   std::array<char, kMaxProxyHeaderBytes> buffer;
+  boost::asio::steady_timer pause(connection.socket().get_executor());
+  std::size_t seen = 0;
   net::error_code error;
-  while (true) {
+  while (!deadline.passed()) {
     co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
     const std::string_view bytes = Peek(connection, buffer.data(), buffer.size());
     if (error || bytes.empty()) co_return http::BadRequest(400, "the connection ended at once");
@@ -107,7 +111,12 @@ net::awaitable<std::optional<http::Refusal>> Door::ReadProxy(net::Connection& co
       co_return std::nullopt;
     }
     WakeAt(connection, bytes.size() + 1);
+    if (std::exchange(seen, bytes.size()) < bytes.size()) continue;
+    // Nothing new: the peer sends no more, and its end would wake us at once for ever.
+    pause.expires_after(kNothingNew);
+    co_await pause.async_wait(net::Await(error));
   }
+  co_return http::HeadTooSlow();
 }
 
 net::awaitable<bool> Door::AsksForTls(net::Connection& connection) {

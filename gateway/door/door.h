@@ -9,6 +9,7 @@
 #include "common/base/time.h"
 #include "common/http/refusal.h"
 #include "common/net/connection.h"
+#include "common/net/deadline.h"
 #include "common/tls/server.h"
 #include "gateway/door/admission.h"
 #include "gateway/door/trusted.h"
@@ -52,6 +53,7 @@ class Door {
   std::string Refuse(const http::Refusal& refusal);
   /// Reads the PROXY header; what is wrong with the connection otherwise.
   net::awaitable<std::optional<http::Refusal>> ReadProxy(net::Connection& connection,
+                                                         const net::Deadline& deadline,
                                                          Client& client);
   net::awaitable<std::optional<http::Refusal>> StartTls(net::Connection& connection, Client& client,
                                                         TimePoint until);

@@ -113,6 +113,7 @@ void Broker::RefuseUnrouted() {
 }
 
 void Broker::RefuseAll(const http::Refusal& refusal) {
+  closed_ = refusal;
   for (const auto& [id, ticket] : tickets_) {
     ticket->refusal = refusal;
     ticket->wake.cancel();
@@ -130,6 +131,8 @@ Duration Broker::MaxWait(const std::string& function_key) const {
 
 net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string revision) {
   ticket->instance.reset();
+  ticket->refusal = closed_;
+  if (closed_) co_return;
   if (queue_.First(ticket->function_key) == nullptr) {
     ticket->instance = pool_.Take(ticket->function_key, revision, Now());
     if (ticket->instance) co_return;

@@ -48,9 +48,21 @@ class Broker {
 
   // ---- The end of this gateway ----
   const std::map<std::string, Live>& live() const { return live_; }
-  bool is_empty() const { return live_.empty() && tickets_.empty(); }
-  /// Tells every held handshake.
+  bool is_empty() const { return live_.empty() && tickets_.empty() && dialling_ == 0; }
+  /// Tells every held handshake, and from now on whoever would wait.
   void RefuseAll(const http::Refusal& refusal);
+
+  /// A handshake that has an instance and is on its way to it.
+  class Dialling {
+   public:
+    explicit Dialling(Broker& broker) : broker_(broker) { ++broker_.dialling_; }
+    ~Dialling() { --broker_.dialling_; }
+    Dialling(const Dialling&) = delete;
+    Dialling& operator=(const Dialling&) = delete;
+
+   private:
+    Broker& broker_;
+  };
 
   // ---- The handshakes' side ----
   /// False until the operator's routes were seen once: H32, never H02.
@@ -107,6 +119,8 @@ class Broker {
   bool attached_ = false;
   TimePoint lost_since_;
   bool in_sync_ = false;
+  int dialling_ = 0;
+  std::optional<http::Refusal> closed_;                     // the end of this gateway
   std::map<std::string, Live> live_;                        // by request id
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
   std::map<std::string, Ticket*> tickets_;                  // held, by request id

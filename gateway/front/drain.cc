@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/front/drain.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/reason.h"
@@ -48,7 +49,10 @@ net::awaitable<void> EndSession(boost::asio::io_context& io, Broker::Live live) 
 
 void Drain::Begin(Duration drain_time) {
   const bool again = std::exchange(begun_, true);
-  Await(again ? Now() : Now() + drain_time, [this] { EndSessions(); });
+  Await(again ? Now() : Now() + drain_time, [this] {
+    broker_.RefuseAll(http::GatewayDraining());
+    EndSessions(Now() + kGoodbyeTime);
+  });
 }
 
 void Drain::Await(TimePoint until, std::function<void()> then) {
@@ -59,11 +63,12 @@ void Drain::Await(TimePoint until, std::function<void()> then) {
   });
 }
 
-void Drain::EndSessions() {
-  broker_.RefuseAll(http::GatewayDraining());
-  for (const auto& [id, live] : broker_.live())
-    net::Spawn(io_.get_executor(), EndSession(io_, live));
-  Await(Now() + kGoodbyeTime, on_over_);
+void Drain::EndSessions(TimePoint until) {
+  for (const auto& [id, live] : broker_.live()) {
+    if (told_.insert(id).second) net::Spawn(io_.get_executor(), EndSession(io_, live));
+  }
+  if (broker_.is_empty() || Now() >= until) return on_over_();
+  Await(std::min(until, Now() + kLook), [this, until] { EndSessions(until); });
 }
 
 }  // namespace wsf::front

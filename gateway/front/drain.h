@@ -4,6 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <set>
+#include <string>
 
 #include "gateway/front/broker.h"
 
@@ -25,13 +27,15 @@ class Drain {
 
  private:
   void Await(TimePoint until, std::function<void()> then);
-  void EndSessions();
+  /// Ends what is live, and what becomes live meanwhile, until nothing is left.
+  void EndSessions(TimePoint until);
 
   boost::asio::io_context& io_;
   Broker& broker_;
   const std::function<void()> on_over_;
   boost::asio::steady_timer timer_;
   bool begun_ = false;
+  std::set<std::string> told_;  // request ids of the sessions that are being ended
 };
 
 }  // namespace wsf::front

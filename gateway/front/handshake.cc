@@ -110,7 +110,10 @@ std::optional<http::Refusal> Handshake::CheckClient() {
   if (!peer_.server_name.empty() && !http::EqualIgnoringCase(peer_.server_name, host)) {
     return http::BadRequest(421, "Host is not the name that TLS was asked for");
   }
-  peer_ = parts_.trusted.Behind(peer_, request_.fields);
+  if (parts_.trusted.Contains(peer_.peer_ip)) {
+    peer_ = parts_.trusted.Behind(peer_, request_.fields);
+    if (!client_.Add(parts_.admission.EnterFrom(peer_.ip))) return http::GatewayFull();
+  }
   if (auto refusal = CheckExposure(parts_.exposure, request_)) return refusal;
   return parts_.closed();
 }
@@ -180,6 +183,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
     co_return Tried::kNext;
   }
+  const Broker::Dialling dialling(broker);
   sidecar_ = Socket(parts_.io);
   boost::asio::steady_timer dial_timer(parts_.io, kDialTime);
   dial_timer.async_wait([self = shared_from_this()](const net::error_code& failed) {

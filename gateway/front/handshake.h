@@ -32,6 +32,7 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
     Broker& broker;
     const Exposure& exposure;
     const door::Trusted& trusted;
+    door::Admission& admission;
     tunnel::ReadBuffer& buffer;
     /// Why nobody is let in now (H31); nothing while the gateway serves.
     std::function<std::optional<http::Refusal>()> closed;

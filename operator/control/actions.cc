@@ -163,7 +163,7 @@ void Operator::Do(const ledger::LogSession& action) {
   const v1::SessionRecord& record = action.record;
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
   history_.Add(record);
-  fleet_.OnSessionEnded(record.pod_uid(), record.request_id(), Now());
+  fleet_.OnSessionEnded(record.pod_uid(), record.request_id(), fleet::Fleet::Over::kYes, Now());
   const auto function = fleet_.functions().find(record.namespace_() + "/" + record.function());
   if (record.status() == "success" || function == fleet_.functions().end()) return;
   // One Event per code, counted up (K08); which session it was says the log.

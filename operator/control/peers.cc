@@ -61,7 +61,7 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       }
       done(grpc::Status::OK);  // at once: the termination message is the durable copy
       ledger_.OnReport(uid, request.record(), request.instance_totals(), Now());
-      fleet_.OnSessionEnded(uid, request.record().request_id(), Now());
+      fleet_.OnSessionEnded(uid, request.record().request_id(), fleet::Fleet::Over::kYes, Now());
       AskStates();
       Schedule();
     });
@@ -173,8 +173,11 @@ void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
       const v1::SessionEnded& ended = message.ended();
       ledger_.OnGatewayView(ended.pod_uid(),
                             {ended.request_id(), ended.established(), ended.ended()});
-      fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id(), Now());
-      if (ended.lost_side() == v1::SessionEnded::LOST_SIDE_TO_SERVER) {
+      const bool sidecar_ended = ended.lost_side() == v1::SessionEnded::LOST_SIDE_TO_SERVER;
+      fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id(),
+                            sidecar_ended ? fleet::Fleet::Over::kYes : fleet::Fleet::Over::kPerhaps,
+                            Now());
+      if (sidecar_ended) {
         fleet_.OnInstanceLost(ended.pod_uid(), Now());
       }
       AskStates();

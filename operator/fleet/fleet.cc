@@ -163,21 +163,25 @@ void Fleet::OnNotTaken(const std::string& uid, const std::string& request_id, Ti
   Instance& instance = found->second;
   const bool undone = instance.sessions.erase(request_id) > 0 && instance.sessions.empty() &&
                       instance.phase == Phase::kLive;
-  if (instance.phase == Phase::kLive && !undone)
-    instance.told_slots = 0;  // its slots are told anew
+  if (instance.phase == Phase::kLive && !undone) {
+    instance.resting = true;
+    instance.rests_until = now + kRest;
+  }
   if (instance.phase != Phase::kFree && !undone) return;
   instance.phase = Phase::kUnknown;  // its sidecar is asked, and tells the truth
   instance.doubted = true;
   instance.seen = now;
 }
 
-void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id, TimePoint now) {
+void Fleet::OnSessionEnded(const std::string& uid, const std::string& request_id, Over over,
+                           TimePoint now) {
   const auto found = instances_.find(uid);
   if (found == instances_.end()) return;
   Instance& instance = found->second;
   instance.served = true;
   instance.sessions.erase(request_id);
   if (!instance.sessions.empty() || instance.phase == Phase::kEnding) return;
+  if (over == Over::kPerhaps) return;  // its report will tell, or its pod's end
   const spec::Function* function = FunctionOf(instance);
   if (function == nullptr || function->spec.instance_concurrency == 1) {
     instance.phase = Phase::kEnding;
@@ -259,7 +263,7 @@ Counts Fleet::Count(const std::string& function_key) const {
     counts.live_sessions += sessions;
     if (instance.phase == Phase::kLive) counts.open_slots += Slots(instance);
     const bool taken = instance.phase == Phase::kLive || instance.phase == Phase::kUnknown;
-    if (taken && !instance.doubted) counts.taken_slots += std::max(1, sessions);
+    if (taken && !instance.doubted) counts.taken_slots += TakenSlots(instance, sessions);
   }
   for (const auto& [id, waiter] : waiters_) {
     counts.waiting += waiter.function_key == function_key ? 1 : 0;
@@ -267,9 +271,17 @@ Counts Fleet::Count(const std::string& function_key) const {
   return counts;
 }
 
+int Fleet::TakenSlots(const Instance& instance, int sessions) const {
+  const spec::Function* function = FunctionOf(instance);
+  // The places of an old revision are nobody's any more.
+  const bool lost =
+      function != nullptr && (instance.closing || instance.pod.revision != Revision(*function));
+  return lost ? static_cast<int>(function->spec.instance_concurrency) : std::max(1, sessions);
+}
+
 int Fleet::Slots(const Instance& instance) const {
   const spec::Function* function = FunctionOf(instance);
-  if (function == nullptr || instance.closing) return 0;
+  if (function == nullptr || instance.closing || instance.resting) return 0;
   const auto places = static_cast<int>(function->spec.instance_concurrency);
   if (instance.phase == Phase::kFree) return places;
   const auto sessions = static_cast<int>(instance.sessions.size());

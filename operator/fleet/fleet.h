@@ -37,8 +37,10 @@ struct Instance {
   Phase phase = Phase::kStarting;
   std::string address;  ///< ip:port of its sidecar
   TimePoint free_since;
-  TimePoint seen;          ///< when the operator first saw it
-  bool served = false;     ///< it has carried a session: its end is no failed start
+  TimePoint seen;        ///< when the operator first saw it
+  bool served = false;   ///< it has carried a session: its end is no failed start
+  bool resting = false;  ///< it could not take a session for which it seemed to have room
+  TimePoint rests_until;
   int told_slots = 0;      ///< what the gateways know of it; 0 = not to be used
   TimePoint born;          ///< when its pod was created
   bool closing = false;    ///< its sidecar was asked to close the slot
@@ -57,6 +59,9 @@ inline constexpr auto kProven = std::chrono::seconds(10);
 
 /// What a new operator found is not closed before the gateways have had time to tell of it.
 inline constexpr auto kNoClosing = std::chrono::seconds(15);
+
+/// How long a shared instance that refused a session is left alone.
+inline constexpr auto kRest = std::chrono::seconds(1);
 
 /// How long a revision whose starts have failed `failures` times in a row is left alone: 1, 2, 4
 /// ... 60 s.
@@ -137,7 +142,7 @@ using Action = std::variant<CreateInstance, DeleteInstance, DropInstance, AskSta
 class Fleet {
  public:
   /// `surplus` is how long a free instance above `desired` is kept; `starts_per_minute` how many
-  /// instances of all functions are started within any minute (H06).
+  /// instances of all functions are started at once, and then in a minute (H06).
   explicit Fleet(Duration surplus, int starts_per_minute = 500)
       : surplus_(surplus), start_rate_(starts_per_minute) {}
 
@@ -161,7 +166,10 @@ class Fleet {
   void OnLeft(const std::string& request_id);
   void OnTaken(const std::string& uid, const std::string& request_id, const LiveSession& session);
   void OnNotTaken(const std::string& uid, const std::string& request_id, TimePoint now);
-  void OnSessionEnded(const std::string& uid, const std::string& request_id, TimePoint now);
+  /// kPerhaps: its client has left the gateway, and its sidecar may still have to do (throttled).
+  enum class Over { kYes, kPerhaps };
+  void OnSessionEnded(const std::string& uid, const std::string& request_id, Over over,
+                      TimePoint now);
   /// A gateway lost the way to an instance in a session: gone if it does not answer for 20 s.
   void OnInstanceLost(const std::string& uid, TimePoint now);
   /// The sidecar did not take the order to end its sessions: it is given again.
@@ -239,6 +247,7 @@ class Fleet {
   /// Its server has ended: while it is started again nobody is sent there.
   void OnServerEnded(Instance* instance, TimePoint now);
   void MakeFree(Instance* instance, TimePoint now);
+  int TakenSlots(const Instance& instance, int sessions) const;
   std::string NextName(const spec::Function& function);
   /// The function's waiters, oldest first.
   std::vector<Waiter> Waiting(const std::string& function_key) const;

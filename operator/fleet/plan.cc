@@ -39,6 +39,7 @@ std::vector<Action> Fleet::Plan(TimePoint now) {
       instance.pod.deleting = true;  // as the cluster's garbage collection does, or has not yet
       actions.push_back(DropInstance{uid});
     }
+    if (now >= instance.rests_until) instance.resting = false;
     const int slots = Slots(instance);
     if (slots == std::exchange(instance.told_slots, slots)) continue;
     if (slots > 0) {
@@ -322,6 +323,7 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
     if (instance.phase == Phase::kFree && proving) consider(instance.free_since + kProven);
     if (instance.inherited && instance.phase == Phase::kFree) consider(started_ + kNoClosing);
     if (function == nullptr) continue;
+    if (instance.resting) consider(instance.rests_until);
     if (instance.phase == Phase::kFree) {
       consider(instance.born + seconds(function->spec.warm_max_age_seconds));
     }

@@ -7,7 +7,7 @@
 
 namespace wsf::fleet {
 
-/// How many instances are started within a minute (H06): a bucket that holds a minute's worth.
+/// How fast instances are started (H06): a bucket that holds a minute's worth.
 ///
 /// Pure; not synchronized.
 class StartRate {

@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -156,6 +157,42 @@ def test_fault_47_a_new_certificate_is_used_without_a_restart_and_ends_no_sessio
     close(rig, client, server)
 
 
+def test_S1_clients_that_reset_under_tls_do_not_end_the_gateway(gate, certificate):
+    rig = gate(f"--tls-certificate={certificate}")
+    session = rig.connect()
+    for _ in range(20):
+        client = dial(rig.dev.port, client_context(certificate))
+        client.send_raw(b"GET / HTTP/1.1\r\n\r\n")
+        client.reset()
+    session.client.send(TEXT, b"still here")
+    session.server.expect(TEXT, b"still here")
+
+
+def test_S0_04_a_request_in_one_piece_with_the_end_of_the_tls_handshake(gate, certificate):
+    rig = gate(f"--tls-certificate={certificate}")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_context(certificate).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    sock = socket.create_connection(("127.0.0.1", rig.dev.port))
+    sock.settimeout(20)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(65536))
+    tls.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    sock.sendall(outgoing.read())
+    answer = b""
+    while b"\r\n" not in answer:
+        incoming.write(sock.recv(65536))
+        try:
+            answer += tls.read(65536)
+        except ssl.SSLWantReadError:
+            pass
+    assert answer.startswith(b"HTTP/1.1 426 ")
+
+
 def test_a_folder_without_a_certificate_is_told(programs, tmp_path):
     done = subprocess.run(
         [programs / "wsf-gateway", "--operator=127.0.0.1:1", f"--tls-certificate={tmp_path}"],
@@ -209,6 +246,22 @@ def test_the_proxy_protocol_tells_who_the_client_is_and_tls_may_follow(gate, cer
     check_refusal(client, 400, 0, "BadRequest")
 
 
+def test_half_a_proxy_header_and_an_end_cost_nothing(gate):
+    rig = gate("--trusted-proxies=127.0.0.1", "--proxy-protocol")
+    pid = rig.dev.ready["gatewayPid"]
+    half = [dial(rig.dev.port) for _ in range(5)]
+    for client in half:
+        client.send_raw(b"PROX")
+        client.sock.shutdown(socket.SHUT_WR)
+
+    def cpu() -> float:
+        return time.clock_gettime((~pid << 3) | 2)
+    before = cpu()
+    time.sleep(2)
+    assert cpu() - before < 1, "it spins"
+    check_refusal(half[0], 408, 0, "BadRequest")
+
+
 # ---- Caps and load ----
 
 def test_H31_fault_42_more_connections_than_allowed_are_told_so(gate):
@@ -241,6 +294,17 @@ def test_S1_more_connections_of_one_address_than_allowed_are_told_so(gate):
     server = rig.master.receive()
     server.send_raw(switching_protocols(server.receive_head()))
     assert " 101 " in other.receive_head()
+
+
+def test_S1_behind_a_trusted_proxy_the_clients_address_is_counted(gate):
+    rig = gate("--max-connections-per-address=1", "--trusted-proxies=127.0.0.1")
+    held = []  # else they are closed
+    for ip in ("192.0.2.1", "192.0.2.2"):
+        client = dial(rig.dev.port)
+        held.append((client, establish(rig, client, f"X-Forwarded-For: {ip}\r\n")))
+    client = dial(rig.dev.port)
+    client.send_raw(upgrade_request(extra="X-Forwarded-For: 192.0.2.1\r\n"))
+    check_refusal(client, 503, 500, "InternalError")
 
 
 def test_H31_fault_44_a_gateway_short_of_memory_serves_who_is_there_and_nobody_new(gate):

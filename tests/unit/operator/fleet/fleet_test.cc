@@ -207,7 +207,7 @@ TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatDoesNotAnswerIsDeleted) {
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
-  fleet_.OnSessionEnded(uid, "1", now_);
+  fleet_.OnSessionEnded(uid, "1", Fleet::Over::kYes, now_);
   fleet_.OnInstanceLost(uid, now_);
   EXPECT_EQ(fleet_.Unknown().size(), 1u) << "its state is asked";
   EXPECT_TRUE(Only<DeleteInstance>(fleet_.Plan(now_ + 19s)).empty());
@@ -219,7 +219,7 @@ TEST_F(FleetTest, AnInstanceThatAGatewayLostAndThatAnswersIsNotGivenUp) {
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
-  fleet_.OnSessionEnded(uid, "1", now_);
+  fleet_.OnSessionEnded(uid, "1", Fleet::Over::kYes, now_);
   fleet_.OnInstanceLost(uid, now_);
   fleet_.OnState(uid, "ending", "127.64.1.1:17009", now_);
   EXPECT_TRUE(fleet_.Unknown().empty());

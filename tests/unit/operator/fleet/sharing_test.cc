@@ -27,7 +27,7 @@ TEST_F(SharingTest, A27_ALiveInstanceIsToldAgainWithTheSlotsThatAreLeft) {
   fleet_.OnTaken(uid, "2", {});
   fleet_.OnTaken(uid, "3", {});
   EXPECT_EQ(Only<TellWithdraw>(fleet_.Plan(now_)).size(), 1u);
-  fleet_.OnSessionEnded(uid, "2", now_);
+  fleet_.OnSessionEnded(uid, "2", Fleet::Over::kYes, now_);
   EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).at(0).slots, 1);
 }
 
@@ -62,10 +62,51 @@ TEST_F(SharingTest, A27_BehindTheLastKnownSessionTheSidecarIsAskedWhetherItHasEn
   Wait("1");
   const std::string uid = StartFree();
   fleet_.OnTaken(uid, "1", {});
-  fleet_.OnSessionEnded(uid, "1", now_);
+  fleet_.OnSessionEnded(uid, "1", Fleet::Over::kYes, now_);
   EXPECT_EQ(fleet_.Unknown(), std::vector<std::string>{uid});
   EXPECT_EQ(fleet_.Count("ns/f").live, 1);
   fleet_.OnState(uid, "ending", "", now_);
+  EXPECT_EQ(fleet_.Count("ns/f").live, 0);
+}
+
+TEST_F(SharingTest, A27_AnInstanceThatRefusedASessionRestsAndAnotherIsStarted) {
+  fleet_.OnFunction(MakeFunction(R"({"instanceConcurrency": 3})"), now_);
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  Wait("2");
+  fleet_.Plan(now_);
+  fleet_.OnTaken(uid, "2", {});
+  fleet_.OnNotTaken(uid, "2", now_);  // starting: its server listens no more
+  Wait("2");
+  const auto actions = fleet_.Plan(now_);
+  EXPECT_EQ(Only<TellFree>(actions).size(), 0u);
+  EXPECT_EQ(Only<CreateInstance>(actions).size(), 1u);
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_ + kRest)).size(), 1u);
+}
+
+TEST_F(SharingTest, H04_PlacesOfAnOldRevisionAreNobodys) {
+  const char* spec = R"({"instanceConcurrency": 10, "maxInstances": 1})";
+  fleet_.OnFunction(MakeFunction(spec), now_);
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  fleet_.OnFunction(
+      MakeFunction(R"({"instanceConcurrency": 10, "maxInstances": 1, "command": ["new"]})"), now_);
+  Wait("2");
+  EXPECT_EQ(Only<TellRefuse>(fleet_.Plan(now_)).size(), 1u) << "told at once, not held";
+}
+
+TEST_F(SharingTest, H04_AClientThatLeftAThrottledSidecarBehindStillCounts) {
+  fleet_.OnFunction(MakeFunction(R"({"maxInstances": 1})"), now_);
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  fleet_.OnSessionEnded(uid, "1", Fleet::Over::kPerhaps, now_);
+  EXPECT_EQ(fleet_.Count("ns/f").live, 1);
+  Wait("2");
+  EXPECT_EQ(Only<TellRefuse>(fleet_.Plan(now_)).size(), 1u);
+  fleet_.OnSessionEnded(uid, "1", Fleet::Over::kYes, now_);  // its report
   EXPECT_EQ(fleet_.Count("ns/f").live, 0);
 }
 
