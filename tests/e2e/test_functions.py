@@ -103,6 +103,21 @@ def test_S0_24_S0_25_S3_01_a_function_needs_a_name_and_what_runs(echo):
     assert made == 422 and "spec.protocol must be WS" in body["message"]
 
 
+def test_S3_04_H12_the_port_is_the_functions_to_say(tmp_path, programs):
+    listens = ECHO.replace("9000", "int(os.environ['LISTEN'])")
+    for port, said in (("9105", None), ("9106", 446)):
+        dev = Dev(tmp_path / port, programs, [PYTHON, "-c", listens],
+                  ["--set", "port=9105", "--set", "initTimeoutSeconds=3"], {"LISTEN": port})
+        try:
+            if said is None:
+                assert exchange(dev.url) == "hello"
+            else:
+                _, message = check_refusal(dev.request(), 504, said, "PortBindingFailed")
+                assert "9105" in message
+        finally:
+            dev.close()
+
+
 # ---- One end ----
 
 ENDS = {

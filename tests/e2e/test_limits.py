@@ -27,7 +27,7 @@ def test_P01_S0_19_the_idle_timeout(rig):
         455, "IdleTimeout", 1001)
 
 
-def test_P05_P06_S0_20_S3_10_the_execution_timeout(rig):
+def test_P05_P06_S0_20_S3_10_S3_11_S3_12_the_execution_timeout(rig):
     session = rig.connect(settings={"idleTimeoutSeconds": 0, "executionTimeoutSeconds": 1})
     frame = session.server.receive()
     assert (frame.code, frame.reason) == (1001, "433 execution timeout")
