@@ -26,6 +26,7 @@
 #include "common/tls/server.h"
 #include "gateway/door/door.h"
 #include "gateway/door/memory.h"
+#include "gateway/flags.h"
 #include "gateway/fleet/operator_link.h"
 #include "gateway/front/admin.h"
 #include "gateway/front/broker.h"
@@ -35,6 +36,7 @@
 namespace {
 
 using boost::asio::ip::tcp;
+using wsf::gateway::Flags;
 using wsf::observe::Level;
 using wsf::observe::Log;
 
@@ -43,65 +45,6 @@ constexpr int kExitUsage = 2;
 constexpr auto kCertificateLook = std::chrono::seconds(1);
 // Descriptors that are not clients' and sidecars': listeners, gRPC, those that are turned away.
 constexpr std::size_t kOwnDescriptors = 128;
-
-struct Flags {
-  std::string listen = "0.0.0.0:8080";
-  std::string tls_listen;
-  std::vector<std::string> certificates;
-  bool proxy_protocol = false;
-  std::string trusted_proxies;
-  std::size_t max_connections = 0;
-  std::size_t max_connections_per_address = 0;
-  std::uint64_t memory_limit = 0;
-  int drain_seconds = 0;
-  std::string admin_listen = "0.0.0.0:8081";
-  std::string operator_address;
-  std::string tls_folder = "/etc/wsf/gateway-tls";
-  std::string default_function;
-  bool loopback_only = false;
-  std::vector<std::string> allowed_origins;
-  int max_wait_seconds = -1;
-  std::size_t max_waiting = 1000;
-};
-
-void Declare(CLI::App* app, Flags* flags) {
-  // Whoever wraps a command may add flags behind ours: the last one holds.
-  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app->add_option("--listen", flags->listen, "ip:port for clients; several with commas");
-  app->add_option("--tls-listen", flags->tls_listen, "ip:port for clients that speak TLS only");
-  app->add_option("--tls-certificate", flags->certificates,
-                  "folder of tls.crt and tls.key; with one, --listen serves ws and wss. Repeat it "
-                  "for more names; changed files are loaded without a restart")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app->add_flag("--proxy-protocol", flags->proxy_protocol,
-                "connections of --trusted-proxies begin with a PROXY protocol header");
-  app->add_option("--trusted-proxies", flags->trusted_proxies,
-                  "networks whose word is taken for a client's address, as in 10.0.0.0/8,fd00::/8");
-  app->add_option("--max-connections", flags->max_connections,
-                  "connections at a time; default what the descriptor limit allows");
-  app->add_option("--max-connections-per-address", flags->max_connections_per_address,
-                  "of one client address; default no limit");
-  app->add_option("--memory-limit", flags->memory_limit,
-                  "bytes, near which new handshakes get 503; default the control group's");
-  app->add_option("--drain-seconds", flags->drain_seconds,
-                  "how long sessions may go on after SIGTERM; default 0")
-      ->check(CLI::Range(0, 86400));
-  app->add_option("--admin-listen", flags->admin_listen, "ip:port of /metrics and /healthz");
-  app->add_option("--operator", flags->operator_address, "ip:port of the operator")->required();
-  app->add_option("--operator-tls", flags->tls_folder, "folder of ca.crt, tls.crt and tls.key");
-  app->add_option("--default-function", flags->default_function,
-                  "NAMESPACE/NAME served where no other function fits");
-  app->add_flag("--loopback-only", flags->loopback_only,
-                "refuse a Host or Origin that is not this machine");
-  app->add_option("--allow-origin", flags->allowed_origins, "allowed with --loopback-only")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app->add_option("--max-waiting", flags->max_waiting,
-                  "held handshakes of one function; the next gets 503")
-      ->check(CLI::Range(1, 1000000));
-  app->add_option("--max-wait", flags->max_wait_seconds,
-                  "seconds a handshake may be held; default initTimeout + 5")
-      ->check(CLI::Range(1, 3600));
-}
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -172,7 +115,7 @@ wsf::net::awaitable<void> RunHandshake(std::shared_ptr<wsf::front::Handshake> ha
 int main(int argc, char** argv) {
   CLI::App app("Accepts WebSocket connections and brings each to an instance.", "wsf-gateway");
   Flags flags;
-  Declare(&app, &flags);
+  wsf::gateway::Declare(&app, &flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

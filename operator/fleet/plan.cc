@@ -16,12 +16,6 @@ using std::chrono::seconds;
 
 // A sidecar that a gateway has lost and that does not answer is on a lost node (contracts.md).
 constexpr auto kLostTime = seconds(20);
-
-http::Refusal AtMaxInstances() {  // H04
-  return {429, 432, "ResourceLimitReached",
-          "all instances of this function are in use (maxInstances)", 5};
-}
-
 http::Refusal ScaleOutExceeded(int retry_after_seconds) {  // H06
   return {429, 429, std::string(ReasonName(Reason::kResourceLimit)),
           "more instances are asked for than may be started within a minute",
@@ -109,46 +103,6 @@ void Fleet::Fail(const std::string& key, http::Refusal refusal, TimePoint now,
   waiters_.erase(oldest.request_id);
 }
 
-std::vector<Waiter> Fleet::Waiting(const std::string& function_key) const {
-  std::vector<Waiter> waiting;
-  for (const auto& [id, waiter] : waiters_) {
-    if (waiter.function_key == function_key) waiting.push_back(waiter);
-  }
-  std::stable_sort(waiting.begin(), waiting.end(),
-                   [](const Waiter& a, const Waiter& b) { return a.since < b.since; });
-  return waiting;
-}
-
-void Fleet::RefuseNewest(const spec::Function& function, std::size_t count,
-                         const http::Refusal& refusal, std::vector<Action>* actions) {
-  std::vector<Waiter> waiting = Waiting(function.key());
-  for (; count > 0 && !waiting.empty(); --count) {
-    // Who came first is served first.
-    const Waiter& newest = waiting.back();
-    actions->push_back(TellRefuse{newest.gateway, newest.request_id, refusal});
-    waiters_.erase(newest.request_id);
-    waiting.pop_back();
-  }
-}
-
-void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
-                          std::vector<Action>* actions) {
-  const std::string key = function.key();
-  const Counts counts = Count(key);
-  if (function.spec.max_instances) {
-    const auto places =
-        static_cast<int>(*function.spec.max_instances * function.spec.instance_concurrency);
-    const int over = counts.taken_slots + counts.waiting - places;
-    RefuseNewest(function, static_cast<std::size_t>(std::max(0, over)), AtMaxInstances(), actions);
-  }
-  // What a new waiter finds: nothing free or on its way, and the last start failed just now.
-  const Starts& starts = starts_[key];
-  const bool failing = starts.failures > 0 && now < starts.back_off_until &&
-                       counts.starting + counts.free + counts.open_slots == 0 &&
-                       starts.creating.empty();
-  if (failing) RefuseNewest(function, waiters_.size(), *LastFailure(key, now), actions);
-}
-
 void Fleet::AskAgain(const spec::Function& function, TimePoint now, std::vector<Action>* actions) {
   const std::string revision = Revision(function);
   auto& creating = starts_[function.key()].creating;
@@ -192,12 +146,6 @@ void Fleet::StartInstances(const spec::Function& function, int missing, TimePoin
   }
 }
 
-bool Fleet::IsStale(const Instance& instance, const spec::Function& function, TimePoint now) const {
-  const bool aged = instance.phase == Phase::kFree &&
-                    now >= instance.born + seconds(function.spec.warm_max_age_seconds);
-  return aged || instance.pod.revision != Revision(function);
-}
-
 void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
                          std::vector<Action>* actions) {
   const std::string key = function.key();
@@ -233,79 +181,6 @@ void Fleet::PlanFunction(const spec::Function& function, TimePoint now,
   // At maxInstances there is no room for the new beside the old.
   if (missing > 0 && room <= 0) CloseStale(function, Stale::kOne, now, actions);
   RetireSessions(function, now, actions);
-}
-
-// Surge-first: what is free of an old revision goes once the new one can serve, at once, so that
-// no new connection gets old code (S3-05).
-void Fleet::CloseStale(const spec::Function& function, Stale which, TimePoint now,
-                       std::vector<Action>* actions) {
-  for (auto& [uid, instance] : instances_) {
-    if (!IsOf(instance, function) || instance.phase != Phase::kFree) continue;
-    if (!IsStale(instance, function, now)) continue;
-    if (instance.closing && which == Stale::kOne) return;  // the next one when this is gone
-    if (!MayClose(instance, now)) continue;
-    instance.closing = true;
-    actions->push_back(CloseInstance{uid});
-    if (which == Stale::kOne) return;
-  }
-}
-
-// P23: sessions of an old revision may go on for so long.
-void Fleet::RetireSessions(const spec::Function& function, TimePoint now,
-                           std::vector<Action>* actions) {
-  const auto time = seconds(function.spec.live_session_seconds);
-  if (time == seconds(0) || now < starts_[function.key()].revision_since + time) return;
-  for (auto& [uid, instance] : instances_) {
-    const bool old = IsOf(instance, function) && instance.pod.revision != Revision(function);
-    if (!old || instance.phase != Phase::kLive || instance.closing) continue;
-    instance.closing = true;
-    actions->push_back(EndSessions{uid, Reason::kRevisionRetired});
-  }
-}
-
-void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
-                         std::vector<Action>* actions) {
-  Starts& starts = starts_[key];
-  if (surplus <= 0) {
-    starts.surplus_since.reset();
-    return;
-  }
-  if (!starts.surplus_since) starts.surplus_since = now;
-  if (now < *starts.surplus_since + surplus_) return;
-  const spec::Function& function = functions_.at(key);
-  const std::string revision = Revision(function);
-  std::vector<Instance*> free;
-  for (auto& [uid, instance] : instances_) {
-    if (!IsOf(instance, function) || instance.phase != Phase::kFree) continue;
-    if (instance.closing) --surplus;  // still counted as free
-    if (MayClose(instance, now)) free.push_back(&instance);
-  }
-  // Old revisions first, then the newest instance.
-  std::sort(free.begin(), free.end(), [&](const Instance* a, const Instance* b) {
-    const bool a_old = a->pod.revision != revision;
-    const bool b_old = b->pod.revision != revision;
-    return a_old != b_old ? a_old : a->free_since > b->free_since;
-  });
-  free.resize(std::min(free.size(), static_cast<std::size_t>(std::max(surplus, 0))));
-  for (Instance* instance : free) {
-    instance->closing = true;
-    actions->push_back(CloseInstance{instance->pod.uid});
-  }
-}
-
-void Fleet::PlanStop(const spec::Function& function, std::vector<Action>* actions) {
-  for (auto& [uid, instance] : instances_) {
-    if (!IsOf(instance, function) || instance.pod.deleting) continue;
-    if (instance.phase == Phase::kStarting) actions->push_back(DeleteInstance{uid});
-    if (instance.phase == Phase::kFree && !instance.closing) {
-      instance.closing = true;
-      actions->push_back(CloseInstance{uid});
-    }
-    if (instance.phase == Phase::kLive && function.spec.suspend && !instance.closing) {
-      instance.closing = true;
-      actions->push_back(EndSessions{uid, Reason::kRequestCanceled});
-    }
-  }
 }
 
 std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
@@ -346,11 +221,6 @@ std::optional<TimePoint> Fleet::NextDeadline(TimePoint now) const {
 
 std::string Fleet::NextName(const spec::Function& function) {
   return absl::StrCat(Revision(function), "-", starts_[function.key()].next_ordinal++);
-}
-
-std::string Fleet::HomeFor(const std::string& function_key) const {
-  const std::vector<Waiter> waiting = Waiting(function_key);
-  return waiting.empty() ? "" : waiting.front().gateway;
 }
 
 }  // namespace wsf::fleet
