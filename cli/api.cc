@@ -16,8 +16,8 @@ namespace {
 std::string FindKubeconfig() {
   const char* const named = std::getenv("KUBECONFIG");
   if (named != nullptr && *named != '\0') return named;
-  const std::string current = supervisor::CurrentLink();
-  if (!current.empty() && access(current.c_str(), R_OK) == 0) return current;
+  const std::string current = supervisor::NewestKubeconfig();
+  if (!current.empty()) return current;
   const char* const home = std::getenv("HOME");
   const std::string usual = std::string(home == nullptr ? "" : home) + "/.kube/config";
   return access(usual.c_str(), R_OK) == 0 ? usual : "";

@@ -5,21 +5,21 @@
 
 namespace wsf::supervisor {
 
-/// Where the standalone mode that this user started last has left a link to its kubeconfig, so that
-/// `wsf sessions` needs no flag: in $XDG_RUNTIME_DIR, else in a folder of /tmp that is ours alone.
-/// "" when there is no such place.
-std::string CurrentLink();
+/// The kubeconfig of the standalone mode that this user started last, of those that run; "" when
+/// none does. Each leaves a link to its own in $XDG_RUNTIME_DIR, else in a folder of /tmp that is
+/// ours alone, so that `wsf sessions` needs no flag.
+std::string NewestKubeconfig();
 
-/// Holds that link for as long as it lives. Another one may take it over.
+/// Holds the link of this process for as long as it lives.
 class Current {
  public:
-  explicit Current(std::string kubeconfig);
+  explicit Current(const std::string& kubeconfig);
   ~Current();
   Current(const Current&) = delete;
   Current& operator=(const Current&) = delete;
 
  private:
-  const std::string kubeconfig_;
+  std::string link_;
 };
 
 }  // namespace wsf::supervisor

@@ -165,6 +165,30 @@ def test_U14_without_a_flag_the_running_one_is_asked(tmp_path, programs):
     assert "--kubeconfig" in answer.stderr
 
 
+def test_U14_of_two_the_newest_that_still_runs_is_asked(tmp_path, programs):
+    env = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    env["XDG_RUNTIME_DIR"] = str(tmp_path)
+
+    def said() -> str:
+        done = subprocess.run([programs / "wsf", "sessions"], env=env, capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    command = ["/usr/bin/python3", "-c", SHOUTS]
+    first = Dev(tmp_path / "1", programs, command, env={"XDG_RUNTIME_DIR": str(tmp_path)})
+    try:
+        client, request_id = connect(first)
+        second = Dev(tmp_path / "2", programs, command, env={"XDG_RUNTIME_DIR": str(tmp_path)})
+        try:
+            assert request_id not in said()
+        finally:
+            second.close()
+        assert request_id in said()
+        client.end()
+    finally:
+        first.close()
+
+
 def test_U14_S22_a_page_may_not_see_sessions(dev):
     import socket
     address = dev.ready["adminUrl"].split("//")[1].split(":")[0]
