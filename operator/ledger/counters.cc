@@ -6,14 +6,6 @@
 #include "absl/strings/numbers.h"
 
 namespace wsf::ledger {
-namespace {
-
-std::int64_t Number(const nlohmann::json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
-}  // namespace
 
 void Counters::Add(const v1::SessionRecord& record) {
   ++total;
@@ -27,6 +19,16 @@ void Counters::Add(const Counters& other) {
   established += other.established;
   billed_ms += other.billed_ms;
   for (const auto& [code, count] : other.by_code) by_code[code] += count;
+}
+
+std::int64_t Number(const nlohmann::json& object, const char* name) {
+  // Sums of so large ones do not overflow, and JSON tells them exactly.
+  constexpr std::int64_t kGreatest = std::int64_t{1} << 53;
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kGreatest) return 0;
+  const auto number = found->get<std::int64_t>();
+  return number < 0 || number > kGreatest ? 0 : number;
 }
 
 nlohmann::json Counters::ToJson() const {

@@ -17,9 +17,9 @@ namespace {
 using instances::Json;
 
 void ReadTraffic(const Json& json, v1::Traffic* traffic) {
-  traffic->set_messages(json.value("messages", std::int64_t{0}));
-  traffic->set_bytes(json.value("bytes", std::int64_t{0}));
-  traffic->set_control_frames(json.value("controlFrames", std::int64_t{0}));
+  traffic->set_messages(Number(json, "messages"));
+  traffic->set_bytes(Number(json, "bytes"));
+  traffic->set_control_frames(Number(json, "controlFrames"));
 }
 
 // The inverse of RecordJson for what a sidecar writes.
@@ -29,22 +29,22 @@ v1::SessionRecord ReadRecord(const Json& json) {
   record.set_request_start(ParseRfc3339(json.value("requestStart", "")));
   record.set_established(ParseRfc3339(json.value("established", "")));
   record.set_ended(ParseRfc3339(json.value("ended", "")));
-  record.set_init_ms(json.value("initMs", std::int64_t{0}));
-  record.set_duration_ms(json.value("durationMs", std::int64_t{0}));
-  record.set_billed_ms(json.value("billedMs", std::int64_t{0}));
-  record.set_status_code(json.value("statusCode", 0));
+  record.set_init_ms(Number(json, "initMs"));
+  record.set_duration_ms(Number(json, "durationMs"));
+  record.set_billed_ms(Number(json, "billedMs"));
+  record.set_status_code(static_cast<int>(Number(json, "statusCode")));
   record.set_status(json.value("status", ""));
   record.set_reason(json.value("reason", ""));
   record.set_closed_by(json.value("closedBy", ""));
-  record.set_close_code(json.value("closeCode", 0));
+  record.set_close_code(static_cast<int>(Number(json, "closeCode")));
   record.set_close_reason(json.value("closeReason", ""));
   record.set_close_handshake(json.value("closeHandshake", ""));
-  record.set_http_status(json.value("httpStatus", 0));
+  record.set_http_status(static_cast<int>(Number(json, "httpStatus")));
   record.set_subprotocol(json.value("subprotocol", ""));
   record.set_extensions(json.value("extensions", ""));
   ReadTraffic(json.value("toServer", Json::object()), record.mutable_to_server());
   ReadTraffic(json.value("toClient", Json::object()), record.mutable_to_client());
-  record.set_throttled_ms(json.value("throttledMs", std::int64_t{0}));
+  record.set_throttled_ms(Number(json, "throttledMs"));
   return record;
 }
 
