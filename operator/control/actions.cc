@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/net/sidecar_client.h"
 #include "common/observe/log.h"
 #include "common/record/record.h"
 #include "operator/control/operator.h"
-#include "operator/control/sidecar_client.h"
 
 namespace wsf::control {
 namespace {
@@ -96,14 +96,14 @@ void Operator::Do(const fleet::CloseInstance& action) {
   const fleet::Instance* instance = fleet_.Find(action.uid);
   if (instance == nullptr) return;
   const instances::Pod pod = instance->pod;
-  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "close", "", ""},
-             [this, pod](const ControlAnswer& answer) {
-               const bool closed = answer.http_status == 204;
-               fleet_.OnCloseAnswered(pod.uid, closed, Now());
-               if (closed) DeletePod(pod, Grace::kEnded);
-               AskStates();
-               Schedule();
-             });
+  net::AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "close", "", ""},
+                  [this, pod](const net::ControlAnswer& answer) {
+                    const bool closed = answer.http_status == 204;
+                    fleet_.OnCloseAnswered(pod.uid, closed, Now());
+                    if (closed) DeletePod(pod, Grace::kEnded);
+                    AskStates();
+                    Schedule();
+                  });
 }
 
 void Operator::Do(const fleet::EndSessions& action) {
@@ -112,16 +112,16 @@ void Operator::Do(const fleet::EndSessions& action) {
   const std::string reason = action.reason == Reason::kRevisionRetired
                                  ? std::string(ReasonName(action.reason))
                                  : "FunctionStopped";
-  AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", reason, ""},
-             [this, uid = action.uid](const ControlAnswer& answer) {
-               if (answer.http_status == 204) return;
-               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
-               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
-                 if (error) return;
-                 fleet_.OnEndFailed(uid);
-                 Schedule();
-               });
-             });
+  net::AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", reason, ""},
+                  [this, uid = action.uid](const net::ControlAnswer& answer) {
+                    if (answer.http_status == 204) return;
+                    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
+                    timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                      if (error) return;
+                      fleet_.OnEndFailed(uid);
+                      Schedule();
+                    });
+                  });
 }
 
 v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string& home,

@@ -5,9 +5,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/net/sidecar_client.h"
 #include "common/observe/log.h"
 #include "operator/control/operator.h"
-#include "operator/control/sidecar_client.h"
 
 namespace wsf::control {
 namespace {
@@ -72,25 +72,25 @@ void Operator::AskState(const std::string& uid, std::function<void()> done) {
   const fleet::Instance* instance = fleet_.Find(uid);
   if (instance == nullptr || !asking_.insert(uid).second) return done();
   const std::string address = instance->address;
-  AskSidecar(io_, {address, keys_.ClaimToken(uid), "state", "", ""},
-             [this, uid, address, done](const ControlAnswer& answer) {
-               std::string state;
-               if (answer.http_status == 200) state = answer.body;
-               if (answer.http_status == 503) state = "starting";
-               fleet_.OnState(uid, state, address, Now());
-               Schedule();
-               done();
-               if (answer.http_status != 0) {
-                 asking_.erase(uid);
-                 return;
-               }
-               // A silent one counts as live and is asked again.
-               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
-               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
-                 asking_.erase(uid);
-                 if (!error) AskStates();
-               });
-             });
+  net::AskSidecar(io_, {address, keys_.ClaimToken(uid), "state", "", ""},
+                  [this, uid, address, done](const net::ControlAnswer& answer) {
+                    std::string state;
+                    if (answer.http_status == 200) state = answer.body;
+                    if (answer.http_status == 503) state = "starting";
+                    fleet_.OnState(uid, state, address, Now());
+                    Schedule();
+                    done();
+                    if (answer.http_status != 0) {
+                      asking_.erase(uid);
+                      return;
+                    }
+                    // A silent one counts as live and is asked again.
+                    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
+                    timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                      asking_.erase(uid);
+                      if (!error) AskStates();
+                    });
+                  });
 }
 
 void Operator::AskStates() {
@@ -100,9 +100,9 @@ void Operator::AskStates() {
 void Operator::EndSession(const std::string& request_id, std::function<void(int)> done) {
   for (const auto& [uid, instance] : fleet_.instances()) {
     if (!instance.sessions.contains(request_id)) continue;
-    return AskSidecar(
+    return net::AskSidecar(
         io_, {instance.address, keys_.ClaimToken(uid), "end", "FunctionStopped", request_id},
-        [done = std::move(done)](const ControlAnswer& answer) {
+        [done = std::move(done)](const net::ControlAnswer& answer) {
           done(answer.http_status == 204 ? 204 : 503);
         });
   }

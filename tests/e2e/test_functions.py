@@ -11,7 +11,7 @@ import websockets
 
 from dev_rig import Dev, DevRig, wait_for
 from kube_access import FUNCTIONS, MERGE, KubeAccess
-from peers import CLOSE, TEXT, field, switching_protocols
+from peers import TEXT, field, switching_protocols
 from refusals import check_refusal
 
 PYTHON = "/usr/bin/python3"

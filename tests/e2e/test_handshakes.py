@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 7.1 through the real gateway and sidecar: what the client gets, the record or, where there is
 none, the log line and the metric."""
-import json
-import re
 import select
 import threading
 import time

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-namespace wsf::control {
+namespace wsf::net {
 
 /// Sends one control request to a sidecar's relay port (contracts.md): `state`, `close` or `end`.
 struct ControlRequest {
@@ -26,4 +26,4 @@ struct ControlAnswer {
 void AskSidecar(boost::asio::io_context& io, ControlRequest request,
                 std::function<void(ControlAnswer)> done);
 
-}  // namespace wsf::control
+}  // namespace wsf::net

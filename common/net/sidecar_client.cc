@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/control/sidecar_client.h"
+#include "common/net/sidecar_client.h"
 
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -12,7 +12,7 @@
 #include "common/net/await.h"
 #include "common/net/endpoint.h"
 
-namespace wsf::control {
+namespace wsf::net {
 namespace {
 
 using boost::asio::ip::tcp;
@@ -39,27 +39,27 @@ ControlAnswer Parse(const std::string& bytes) {
   return {head->status, bytes.substr(*size)};
 }
 
-net::awaitable<void> Ask(boost::asio::io_context& io, ControlRequest request,
-                         std::function<void(ControlAnswer)> done) {
-  const auto endpoint = net::ParseEndpoint(request.address);
+awaitable<void> Ask(boost::asio::io_context& io, ControlRequest request,
+                    std::function<void(ControlAnswer)> done) {
+  const auto endpoint = ParseEndpoint(request.address);
   tcp::socket socket(io);
   boost::asio::steady_timer deadline(io, kAnswerTime);
-  deadline.async_wait([&socket](const net::error_code& error) {
-    net::error_code ignored;
+  deadline.async_wait([&socket](const error_code& error) {
+    error_code ignored;
     if (!error) socket.close(ignored);
   });
-  net::error_code error;
+  error_code error;
   std::string answer;
   if (endpoint) {
     const std::string text = Text(request);
-    co_await socket.async_connect(*endpoint, net::Await(error));
+    co_await socket.async_connect(*endpoint, Await(error));
     if (!error) {
-      co_await boost::asio::async_write(socket, boost::asio::buffer(text), net::Await(error));
+      co_await boost::asio::async_write(socket, boost::asio::buffer(text), Await(error));
     }
     std::array<char, 1024> part;
     while (!error) {
       const std::size_t n =
-          co_await socket.async_read_some(boost::asio::buffer(part), net::Await(error));
+          co_await socket.async_read_some(boost::asio::buffer(part), Await(error));
       answer.append(part.data(), n);
     }
   }
@@ -70,7 +70,7 @@ net::awaitable<void> Ask(boost::asio::io_context& io, ControlRequest request,
 
 void AskSidecar(boost::asio::io_context& io, ControlRequest request,
                 std::function<void(ControlAnswer)> done) {
-  net::Spawn(io.get_executor(), Ask(io, std::move(request), std::move(done)));
+  Spawn(io.get_executor(), Ask(io, std::move(request), std::move(done)));
 }
 
-}  // namespace wsf::control
+}  // namespace wsf::net
