@@ -33,14 +33,15 @@ std::string Fleet::Revision(const spec::Function& function) const {
 void Fleet::OnFunction(spec::Function function, TimePoint now) {
   const std::string key = function.key();
   const auto found = functions_.find(key);
-  const bool same_pods = found != functions_.end() && Revision(found->second) == Revision(function);
   const bool recreated = found != functions_.end() && found->second.uid != function.uid;
   if (recreated) starts_.erase(key);
   Starts& starts = starts_[key];
-  if (!same_pods) starts.failures = 0;  // a new revision is tried at once
-  if (!same_pods) starts.back_off_until = TimePoint();
   const std::string revision = Revision(function);
-  if (std::exchange(starts.revision, revision) != revision) starts.revision_since = now;
+  if (std::exchange(starts.revision, revision) != revision) {
+    starts.revision_since = now;
+    starts.failures = 0;  // a new revision is tried at once
+    starts.back_off_until = TimePoint();
+  }
   functions_[key] = std::move(function);
 }
 
