@@ -9,12 +9,23 @@ PORT ?= 8080
 PROGRAMS := wsf wsf-operator wsf-gateway wsf-sidecar wsf-report
 # Debian's own: its packages (websockets, pytest) belong to it.
 PYTHON := /usr/bin/python3
+# Tests wait more than they compute: more of them at a time than there are cores.
+WORKERS ?= 4
+PYTEST := $(PYTHON) -m pytest -q
 REPORTS := build/reports
+# Of the tools that make cluster-tools builds, or any other.
+KUBECTL ?= $(firstword $(wildcard build/cluster/bin/kubectl) kubectl)
+CHART_FILES := $(addprefix deploy/,crd/websocketfunctions.wsf.dev.yaml rbac/roles.yaml \
+  components/monitoring/prometheus_rule.yaml components/monitoring/dashboard.json)
 # The end-to-end tests of what hostile peers reach.
-SANITIZED := $(addprefix tests/e2e/test_,ends.py limits.py smuggling.py gateway_door.py handshakes.py relay_port.py functions.py)
+SANITIZED := $(addprefix tests/e2e/test_,ends.py limits.py smuggling.py gateway_door.py handshakes.py relay_port.py functions.py kubectl.py)
+# Those of `wsf dev` that a real API server takes part in.
+ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py limits.py start_failures.py \
+  gateway_door.py sessions.py)
 
-.PHONY: help run build test unit-test e2e-test fault-test soak conformance conformance-test fuzz sanitize \
-  lint bench install packages clean
+.PHONY: help run build test unit-test e2e-test fault-test soak repeat conformance conformance-test fuzz sanitize \
+  lint bench node-bench install packages clean cluster-tools cluster-test node-test images image-files manifests \
+  chart-files resource-page delivery-packages delivery-test
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,57 +46,92 @@ unit-test:
 	@$(BIN)/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit.xml
 
 fault-test:
-	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
-	  --junitxml=$(REPORTS)/fault.xml tests/fault
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) --junitxml=$(REPORTS)/fault.xml tests/fault
 
 soak: build ## 20,000 sessions under random kills of every part; WSF_SOAK_SEED=... replays
 	@WSF_SOAK_SESSIONS=$${WSF_SOAK_SESSIONS:-20000} WSF_BIN=$(abspath $(BIN)) \
-	  $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/fault/test_soak.py
+	  $(PYTEST) -s tests/fault/test_soak.py
 
 e2e-test:
-	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
-	  --junitxml=$(REPORTS)/e2e.xml tests/e2e
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) --junitxml=$(REPORTS)/e2e.xml tests/e2e
+
+repeat: build ## TEST=... N=20: a test N times beside a load on all cores
+	@WSF_BIN=$(abspath $(BIN)) tools/repeat $(or $(N),20) $(TEST)
 
 conformance: build build/autobahn/bin/wstest tests/clients/node_modules ## Autobahn's 517 cases, direct and through us
 	@WSF_AUTOBAHN=all $(MAKE) --no-print-directory conformance-test
 
 conformance-test: build/autobahn/bin/wstest tests/clients/node_modules
 	@mkdir -p $(REPORTS)
-	@WSF_BIN=$(abspath $(BIN)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) \
 	  --junitxml=$(REPORTS)/conformance.xml tests/conformance
 
 build/autobahn/bin/wstest: tests/conformance/install-autobahn $(wildcard tests/conformance/autobahn*)
 	@tests/conformance/install-autobahn build/autobahn
 
-sanitize: packages examples/echo-node/node_modules tests/clients/node_modules ## unit and end-to-end tests under ASan and UBSan
-	@$(MAKE) --no-print-directory sanitize-build
-	@mkdir -p $(REPORTS)
-	@status=0; export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1; \
-	  build/asan/bin/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit-asan.xml \
-	    || status=1; \
-	  WSF_BIN=$(abspath build/asan/bin) $(PYTHON) -m pytest -q -p no:cacheprovider \
-	    --junitxml=$(REPORTS)/e2e-asan.xml $(SANITIZED) || status=1; exit $$status
-
-sanitize-build: packages
+sanitize: packages ## unit and end-to-end tests under ASan, LSan and UBSan
 	@cmake --preset asan >/dev/null && cmake --build --preset asan
+	@WSF_SEEDS=20000 tests/sanitize/run asan build/asan/bin $(SANITIZED)
 
 fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
 	@tests/fuzz/run build/fuzz/bin
 
+manifests: ## deploy/default as one file, dist/install.yaml
+	@mkdir -p dist
+	@$(KUBECTL) kustomize deploy/default >dist/install.yaml
+
+chart-files: ## copy into the chart what it shares with deploy/
+	@cp $(CHART_FILES) charts/wsf/files/
+
+resource-page: delivery-packages ## docs/resource.md from the resource's definition
+	@tools/resource-page deploy/crd/websocketfunctions.wsf.dev.yaml >docs/resource.md
+
+delivery-test: delivery-packages cluster-tools images ## manifests, chart, alerts and images, by the real tools
+	@mkdir -p $(REPORTS)
+	@$(PYTEST) --junitxml=$(REPORTS)/delivery.xml tests/delivery
+
+cluster-tools: packages ## build Kubernetes and its tools into build/cluster/bin (4 minutes, once)
+	@tools/install-packages tools/cluster-packages.txt
+	@tests/cluster/tools/build build/cluster/bin
+
+cluster-test: build cluster-tools manifests ## the operator and the resource on a real API server
+	@mkdir -p $(REPORTS)
+	@status=0; export WSF_BIN=$(abspath $(BIN)); \
+	  $(PYTEST) -rs \
+	    --junitxml=$(REPORTS)/cluster-api.xml tests/cluster/api || status=1; \
+	  PYTHONPATH=tests/cluster $(PYTEST) -p real_api \
+	    --junitxml=$(REPORTS)/cluster-suite.xml $(ON_REAL_API) || status=1; exit $$status
+
+node-test: build cluster-tools images manifests ## sessions on real pods: a kubelet in private namespaces
+	@mkdir -p $(REPORTS)
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -rs \
+	  --junitxml=$(REPORTS)/cluster-node.xml tests/cluster/node
+
 %/node_modules: %/package-lock.json
 	@cd $* && npm ci --silent --no-audit --no-fund && touch node_modules
+
+image-files: build ## what the programs' images are made of, in build/images/files
+	@images/collect $(BUILD) build/images/files
+
+images: image-files delivery-packages ## all images, without a daemon, into build/images/*.tar
+	@images/build
 
 lint: packages ## format, include edges, coroutine rules, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
-	@shellcheck .ci/run tools/install-packages tests/conformance/install-autobahn
+	@shellcheck tests/cluster/machine-init tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
 	@echo "lint: clean"
 
-bench: build ## compare sidecar and gateway with a bare relay in one run; prints ratios
+bench: build ## sidecar and gateway beside their peers, starts, plans in large fleets, whole sessions; prints ratios
 	@$(PYTHON) tests/bench/relay_bench.py --bin $(BIN)
 	@$(PYTHON) tests/bench/start_bench.py --bin $(BIN)
+	@$(BIN)/wsf-plan-bench
+	@$(PYTHON) tests/bench/session_bench.py --bin $(BIN)
+
+node-bench: build cluster-tools images manifests ## connect to 101 on real pods: cold, free, 200 at once
+	@$(PYTHON) tests/bench/node_bench.py --bin $(BIN)
 
 install: build ## copy the programs to PREFIX/bin
 	@install -d $(DESTDIR)$(PREFIX)/bin
@@ -93,6 +139,9 @@ install: build ## copy the programs to PREFIX/bin
 
 packages:
 	@tools/install-packages
+
+delivery-packages:
+	@tools/install-packages tools/delivery-packages.txt
 
 clean: ## remove build/
 	@rm -rf build

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/ids.h"
+#include "common/net/admin.h"
 #include "common/net/await.h"
 #include "common/net/listener.h"
 #include "common/observe/log.h"
@@ -28,7 +29,6 @@
 #include "gateway/door/memory.h"
 #include "gateway/flags.h"
 #include "gateway/fleet/operator_link.h"
-#include "gateway/front/admin.h"
 #include "gateway/front/broker.h"
 #include "gateway/front/drain.h"
 #include "gateway/front/handshake.h"
@@ -128,17 +128,18 @@ int main(int argc, char** argv) {
   if (!trusted.ok()) Stop(trusted.status(), "--trusted-proxies");
   const std::unique_ptr<wsf::tls::Server> tls = LoadTls(flags);
   if (tls != nullptr) wsf::net::Spawn(io.get_executor(), WatchCertificates(io, *tls));
-  wsf::door::Admission::Limits limits;
+  wsf::net::Admission::Limits limits;
   limits.in_all = MaxConnections(flags.max_connections);
   if (flags.max_connections_per_address > 0) limits.per_address = flags.max_connections_per_address;
-  wsf::door::Admission admission(limits);
+  wsf::net::Admission admission(limits);
   wsf::door::Memory memory(flags.memory_limit > 0 ? flags.memory_limit
                                                   : wsf::door::ControlGroupLimit());
 
-  const wsf::tls::KeyPair own = {ReadFile(flags.tls_folder + "/tls.crt"),
-                                 ReadFile(flags.tls_folder + "/tls.key")};
-  const auto channel =
-      wsf::rpc::DialOperator(flags.operator_address, ReadFile(flags.tls_folder + "/ca.crt"), own);
+  // Read for each attempt: the Secret behind the files rotates.
+  const auto dial = [folder = flags.tls_folder](const std::string& address) {
+    return wsf::rpc::DialOperator(address, ReadFile(folder + "/ca.crt"),
+                                  {ReadFile(folder + "/tls.crt"), ReadFile(folder + "/tls.key")});
+  };
   wsf::observe::Metrics metrics;
   std::unique_ptr<wsf::fleet::OperatorLink> link;
   wsf::front::Broker::Options options;
@@ -149,7 +150,8 @@ int main(int argc, char** argv) {
   wsf::front::Broker broker(
       io, options, [&link](wsf::v1::FromGateway message) { link->Send(std::move(message)); });
   link = std::make_unique<wsf::fleet::OperatorLink>(
-      channel, [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); },
+      flags.operator_address, dial,
+      [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); },
       wsf::fleet::OperatorLink::Callbacks{
           [&broker] { broker.OnOpen(); },
           [&broker, ready = false](const wsf::v1::ToGateway& message) mutable {
@@ -188,8 +190,13 @@ int main(int argc, char** argv) {
     if (memory.IsShort(std::chrono::steady_clock::now())) return wsf::http::GatewayFull();
     return std::nullopt;
   };
-  const wsf::front::Handshake::Parts parts = {io,        broker,  exposure, *trusted,
-                                              admission, *buffer, closed,   on_refused};
+  using Start = wsf::front::Handshake::Parts::Start;
+  const auto on_established = [&metrics](Start start, wsf::Duration took) {
+    metrics.Observe("wsf_start_seconds", start == Start::kWarm ? "kind=\"warm\"" : "kind=\"cold\"",
+                    std::chrono::duration<double>(took).count());
+  };
+  const wsf::front::Handshake::Parts parts = {io,      broker, exposure,   *trusted,      admission,
+                                              *buffer, closed, on_refused, on_established};
   const wsf::door::Door::Parts door_parts = {
       admission, *trusted, tls.get(),
       [&](wsf::door::Arrival arrival) {
@@ -213,10 +220,10 @@ int main(int argc, char** argv) {
     accept(flags.tls_listen, "--tls-listen",
            [&tls_door](tcp::socket client) { tls_door.Take(std::move(client)); });
   }
+  const wsf::net::AdminPages pages = {[&metrics] { return metrics.Text(); }, [] { return true; },
+                                      [&] { return broker.in_sync() && !drain.begun(); }};
   accept(flags.admin_listen, "--admin-listen", [&](tcp::socket client) {
-    wsf::net::Spawn(io.get_executor(), wsf::front::ServeAdmin(std::move(client), metrics, [&] {
-                      return broker.in_sync() && !drain.begun();
-                    }));
+    wsf::net::Spawn(io.get_executor(), wsf::net::ServeAdmin(std::move(client), pages));
   });
   Log(Level::kInfo, "serving", {{"clients", flags.listen}});
   link->Start();

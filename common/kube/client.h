@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@ struct Response {
   Json body;         ///< discarded when the answer is not JSON
   std::string text;  ///< the answer as it came
   std::string error;
+  std::chrono::seconds retry_after{};  ///< what the server asks for; 0 = nothing
 
   bool ok() const { return status >= 200 && status < 300; }
   /// The API's own message, else `error`.

@@ -59,6 +59,7 @@ absl::StatusOr<Access> ReadKubeconfig(const std::string& path) {
   access.client_certificate = DataOrFile(user, "client-certificate");
   access.client_key = DataOrFile(user, "client-key");
   access.token_file = user.value("tokenFile", "");
+  access.token = user.value("token", "");
   if (access.server.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " names no server in its current context"));

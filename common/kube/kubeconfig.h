@@ -14,6 +14,7 @@ struct Access {
   std::string client_certificate;  ///< PEM, or ""
   std::string client_key;          ///< PEM, or ""
   std::string token_file;          ///< read for each request, or ""
+  std::string token;               ///< used where there is no token_file, or ""
 };
 
 /// The current context of a kubeconfig file; certificates given as data or as files.

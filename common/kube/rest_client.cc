@@ -10,10 +10,12 @@
 #include <cpprest/rawptrstream.h>
 #include <pplx/threadpool.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace wsf::kube {
@@ -24,7 +26,6 @@ using Post = std::function<void(std::function<void()>)>;
 using Byte = std::uint8_t;
 
 constexpr int kThreads = 2;
-constexpr auto kCallTime = std::chrono::seconds(30);
 // An API server sends a bookmark about once a minute: a longer silence is a half-open connection.
 constexpr auto kWatchSilence = std::chrono::seconds(90);
 
@@ -136,10 +137,10 @@ http::client::http_client_config Configured(const Access& access, std::chrono::s
 
 class RestClient : public Client {
  public:
-  RestClient(const Access& access, Post post)
+  RestClient(const Access& access, Post post, std::chrono::seconds call_time)
       : access_(access),
         post_(std::move(post)),
-        calls_(access.server, Configured(access, kCallTime)),
+        calls_(access.server, Configured(access, call_time)),
         watches_(access.server, Configured(access, kWatchSilence)) {}
 
   void Get(const std::string& path, Callback callback) override {
@@ -202,16 +203,27 @@ class RestClient : public Client {
     }
   }
 
+  // In seconds; a date is not sent by API servers and counts as nothing.
+  static std::chrono::seconds RetryAfter(const http::http_response& response) {
+    int seconds = 0;
+    const auto found = response.headers().find("Retry-After");
+    if (found == response.headers().end() || !absl::SimpleAtoi(found->second, &seconds)) return {};
+    return std::chrono::seconds(std::max(0, seconds));
+  }
+
+  // A file is read each time: the kubelet rotates it.
+  std::string Token() const {
+    if (access_.token_file.empty()) return access_.token;
+    std::ifstream file(access_.token_file);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
   http::http_request Request(const http::method& method, const std::string& path) const {
     http::http_request request(method);
     request.set_request_uri(path);
     request.headers().add("Accept", "application/json");
-    if (!access_.token_file.empty()) {
-      std::ifstream file(access_.token_file);
-      const std::string token((std::istreambuf_iterator<char>(file)),
-                              std::istreambuf_iterator<char>());
-      request.headers().add("Authorization", "Bearer " + token);
-    }
+    const std::string token = Token();
+    if (!token.empty()) request.headers().add("Authorization", "Bearer " + token);
     return request;
   }
 
@@ -228,6 +240,7 @@ class RestClient : public Client {
           return response.extract_vector().then([response](std::vector<unsigned char> body) {
             Response result;
             result.status = response.status_code();
+            result.retry_after = RetryAfter(response);
             result.text.assign(body.begin(), body.end());
             result.body = Json::parse(result.text, nullptr, false);
             return result;
@@ -257,13 +270,14 @@ std::string Response::Message() const {
   return error.empty() ? absl::StrCat("HTTP ", status) : error;
 }
 
-std::unique_ptr<Client> MakeRestClient(const Access& access, Post post) {
+std::unique_ptr<Client> MakeRestClient(const Access& access, Post post,
+                                       std::chrono::seconds call_time) {
   static const bool initialized = [] {
     crossplat::threadpool::initialize_with_threads(kThreads);
     return true;
   }();
   static_cast<void>(initialized);
-  return std::make_unique<RestClient>(access, std::move(post));
+  return std::make_unique<RestClient>(access, std::move(post), call_time);
 }
 
 }  // namespace wsf::kube

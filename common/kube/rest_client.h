@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -10,8 +11,9 @@
 namespace wsf::kube {
 
 /// The Client over cpprestsdk. `post` runs a function on the operator's thread; it may be called
-/// from any thread.
+/// from any thread. A call that takes longer than `call_time` counts as unanswered.
 std::unique_ptr<Client> MakeRestClient(const Access& access,
-                                       std::function<void(std::function<void()>)> post);
+                                       std::function<void(std::function<void()>)> post,
+                                       std::chrono::seconds call_time = std::chrono::seconds(30));
 
 }  // namespace wsf::kube

@@ -13,6 +13,7 @@ bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == E
 }  // namespace
 
 ssize_t Connection::Read(char* buffer, std::size_t size) {
+  if (!socket_.is_open()) return 0;
   if (layer_ != nullptr) return layer_->Read(buffer, size);
   const ssize_t n = recv(descriptor(), buffer, size, MSG_DONTWAIT);
   if (n >= 0) return n;
@@ -20,6 +21,7 @@ ssize_t Connection::Read(char* buffer, std::size_t size) {
 }
 
 ssize_t Connection::Write(std::string_view bytes) {
+  if (!socket_.is_open()) return -1;
   if (layer_ != nullptr) return layer_->Write(bytes);
   const ssize_t n = send(descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (n >= 0) return n;
@@ -27,6 +29,7 @@ ssize_t Connection::Write(std::string_view bytes) {
 }
 
 void Connection::Finish() {
+  if (!socket_.is_open()) return;
   if (layer_ != nullptr) layer_->Finish();
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);

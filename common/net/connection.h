@@ -29,7 +29,9 @@ class Layer {
 };
 
 /// One TCP connection, plain or under a Layer, read and written without ever blocking: the owner
-/// waits until it is ready, then reads or writes. The one place that sends and receives.
+/// waits until it is ready, then reads or writes. The one place that sends and receives. Once
+/// closed it does neither, whoever still holds it: the number of its descriptor may be another's by
+/// then.
 ///
 /// Threading: confined to the io_context's thread.
 class Connection {
@@ -58,7 +60,7 @@ class Connection {
   void Finish();
   void Close();
 
-  bool pending() const { return layer_ != nullptr && layer_->pending(); }
+  bool pending() const { return socket_.is_open() && layer_ != nullptr && layer_->pending(); }
   /// Calls `handler(error_code)` once there is something to read.
   template <typename Handler>
   void WaitReadable(Handler handler) {

@@ -9,15 +9,6 @@ constexpr int kMaxReconnectMs = 2000;
 
 }  // namespace
 
-std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const std::string& authority,
-                                                           const tls::KeyPair& own) {
-  grpc::SslServerCredentialsOptions options(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = authority;
-  options.pem_key_cert_pairs.push_back({own.key, own.certificate});
-  return grpc::SslServerCredentials(options);
-}
-
 std::shared_ptr<grpc::Channel> DialOperator(const std::string& address,
                                             const std::string& authority, const tls::KeyPair& own) {
   grpc::SslCredentialsOptions tls;

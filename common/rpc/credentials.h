@@ -13,9 +13,9 @@ namespace wsf::rpc {
 /// The name in the operator's serving certificate, whatever address it is dialled by.
 inline constexpr char kOperatorName[] = "wsf-operator";
 
-/// TLS that demands a client certificate of `authority` before HTTP/2 is spoken.
-std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const std::string& authority,
-                                                           const tls::KeyPair& own);
+/// The trailer in which an operator that does not lead names the leader, as ip:port (contracts.md,
+/// "Two listeners of the operator").
+inline constexpr char kLeaderTrailer[] = "wsf-leader";
 
 /// A channel to the operator. Keepalive every 5 s, so that a half-open stream is known in 10 s.
 std::shared_ptr<grpc::Channel> DialOperator(const std::string& address,

@@ -16,6 +16,24 @@ using Json = nlohmann::json;
 /// The limits' presets (behaviour.md C1, C2).
 enum class Profile { kCurrent, kLegacy2021, kOpen };
 
+/// The fields of a spec that only a cluster's pods use (kubernetes.md section 1).
+inline constexpr const char* kPodFields[] = {"envFrom",
+                                             "volumes",
+                                             "volumeMounts",
+                                             "imagePullPolicy",
+                                             "imagePullSecrets",
+                                             "serviceAccountName",
+                                             "runtimeClassName",
+                                             "priorityClassName",
+                                             "nodeSelector",
+                                             "tolerations",
+                                             "topologySpreadConstraints",
+                                             "runAsUser",
+                                             "runAsGroup",
+                                             "fsGroup",
+                                             "labels",
+                                             "annotations"};
+
 /// The `spec` of a WebSocketFunction with its defaults filled in (behaviour.md section 8).
 struct FunctionSpec {
   // What runs.
@@ -25,8 +43,9 @@ struct FunctionSpec {
   std::string working_dir;
   Json env = Json::array();         ///< as in a pod's container
   Json resources = Json::object();  ///< as in a pod's container
-  int port = 9000;
+  std::uint16_t port = 9000;
   std::string ready_path;
+  Json pod = Json::object();  ///< what of kPodFields is given, as in a pod
 
   // One session.
   std::uint32_t idle_timeout_seconds = 15;
@@ -72,16 +91,6 @@ struct Function {
 
 /// Reads a WebSocketFunction; never fails, `errors` says what is wrong.
 Function ParseFunction(const Json& object);
-
-/// The greatest limits that an administrator grants to a function (C7); 0 = any.
-struct Maxima {
-  std::uint64_t message_bytes = 0;
-  std::uint64_t request_bytes_per_second = 0;
-  std::uint32_t requests_per_second = 0;
-};
-
-/// Adds to `function->errors` what asks for more than `maxima`. A rate that is off asks for all.
-void CheckMaxima(const Maxima& maxima, Function* function);
 
 /// What a sidecar needs for one session.
 v1::SessionSettings SettingsOf(const Function& function);

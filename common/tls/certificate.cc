@@ -27,7 +27,7 @@ using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 
-constexpr long kDay = 24 * 3600;
+constexpr long kClocksDiffer = 3600;  // in seconds
 constexpr int kAuthorityDays = 3650;
 
 // OpenSSL fails here only when it is out of memory or of entropy.
@@ -69,7 +69,8 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
   X509_EXTENSION_free(extension);
 }
 
-Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int days) {
+Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int days,
+                           std::int64_t now) {
   Certificate certificate(Must(X509_new()));
   X509_set_version(certificate.get(), 2);
   const std::string serial = RandomBytes(16);
@@ -77,8 +78,9 @@ Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int da
   BN_clear_bit(number, 127);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate.get()));
   BN_free(number);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), days * kDay);
+  time_t seconds = static_cast<time_t>(now / 1'000'000);
+  X509_time_adj(X509_getm_notBefore(certificate.get()), -kClocksDiffer, &seconds);
+  X509_time_adj_ex(X509_getm_notAfter(certificate.get()), days, 0, &seconds);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
                              0);
@@ -88,9 +90,9 @@ Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int da
 
 }  // namespace
 
-KeyPair MakeAuthority(const std::string& common_name) {
+KeyPair MakeAuthority(const std::string& common_name, std::int64_t now) {
   const Key key(Must(EVP_EC_gen("P-256")));
-  const Certificate certificate = NewCertificate(common_name, key.get(), kAuthorityDays);
+  const Certificate certificate = NewCertificate(common_name, key.get(), kAuthorityDays, now);
   X509* const self = certificate.get();
   X509_set_issuer_name(self, X509_get_subject_name(self));
   AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE");
@@ -100,11 +102,11 @@ KeyPair MakeAuthority(const std::string& common_name) {
   return ToPem(self, key.get());
 }
 
-KeyPair Issue(const KeyPair& authority, const Request& request) {
+KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now) {
   const Key authority_key = ParseKey(authority.key);
   const Certificate issuer = ParseCertificate(authority.certificate);
   const Key key(Must(EVP_EC_gen("P-256")));
-  const Certificate certificate = NewCertificate(request.common_name, key.get(), request.days);
+  const Certificate certificate = NewCertificate(request.common_name, key.get(), request.days, now);
   X509* const subject = certificate.get();
   X509_set_issuer_name(subject, X509_get_subject_name(issuer.get()));
   AddExtension(subject, issuer.get(), NID_basic_constraints, "critical,CA:FALSE");

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
 
 namespace wsf::tls {
 
@@ -20,12 +24,27 @@ struct Request {
   int days = 7;
 };
 
-/// A new self-signed authority, valid for ten years.
-KeyPair MakeAuthority(const std::string& common_name);
+/// A new self-signed authority, valid for ten years from `now`, Unix microseconds.
+KeyPair MakeAuthority(const std::string& common_name, std::int64_t now);
 
-/// A certificate for TLS server and client use, signed by `authority`. Its notBefore lies an hour
-/// back, for clocks that differ.
-KeyPair Issue(const KeyPair& authority, const Request& request);
+/// A certificate for TLS server and client use, signed by `authority`, valid from `now`, Unix
+/// microseconds. Every notBefore lies an hour back, for clocks that differ.
+KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now);
+
+/// When a certificate holds, in Unix microseconds.
+struct Validity {
+  std::int64_t not_before = 0;
+  std::int64_t not_after = 0;
+};
+
+/// Of the first certificate in `pem`; InvalidArgument when there is none.
+absl::StatusOr<Validity> ValidityOf(const std::string& pem);
+
+/// Whether the first certificate in `pem` bears the signature of `authority`.
+bool IsIssuedBy(const std::string& pem, const std::string& authority);
+
+/// The certificates in `pem` that have their key there too, in their order.
+std::vector<KeyPair> SplitPairs(const std::string& pem);
 
 /// HMAC-SHA256 in lower-case hexadecimal.
 std::string HmacSha256(std::string_view key, std::string_view text);

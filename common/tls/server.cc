@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/tls/server.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "common/net/deadline.h"
+#include "common/tls/session.h"
 
 namespace wsf::tls {
 namespace {
-
-struct ContextFreer {
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-};
-using Context = std::unique_ptr<SSL_CTX, ContextFreer>;
-
-struct SessionFreer {
-  void operator()(SSL* session) const { SSL_free(session); }
-};
-using Session = std::unique_ptr<SSL, SessionFreer>;
-
-std::string LastError() {
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  const char* const reason = ERR_reason_error_string(code);
-  return reason == nullptr ? "unknown error" : reason;
-}
 
 // "http/1.1" or a fatal alert; a client that says nothing of ALPN is served too.
 int SelectProtocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
@@ -47,18 +30,8 @@ int SelectProtocol(SSL*, const unsigned char** chosen, unsigned char* chosen_siz
 }
 
 absl::StatusOr<Context> MakeContext(const CertificateFiles& files) {
-  Context context(SSL_CTX_new(TLS_server_method()));
+  Context context = NewServerContext();
   SSL_CTX* const raw = context.get();
-  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);
-  // An idle connection keeps no buffers; a short write is tried again from the outbox.
-  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  // Head and body of a record by one system call.
-  SSL_CTX_set_read_ahead(raw, 1);
-  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets only
-  SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_alpn_select_cb(raw, SelectProtocol, nullptr);
   if (SSL_CTX_use_certificate_chain_file(raw, files.chain.c_str()) != 1) {
     return absl::InvalidArgumentError(absl::StrCat(files.chain, ": ", LastError()));
@@ -86,41 +59,6 @@ Version VersionOf(const std::string& path) {
   if (stat(path.c_str(), &found) != 0) return {};
   return {found.st_dev, found.st_ino, found.st_mtim};
 }
-
-class TlsLayer final : public net::Layer {
- public:
-  explicit TlsLayer(Session session) : session_(std::move(session)) {}
-
-  ssize_t Read(char* buffer, std::size_t size) override {
-    ERR_clear_error();
-    const int n = SSL_read(session_.get(), buffer, static_cast<int>(size));
-    drained_ = n <= 0;
-    if (n > 0) return n;
-    return WouldBlock(n) ? -1 : 0;
-  }
-  ssize_t Write(std::string_view bytes) override {
-    if (bytes.empty()) return 0;
-    ERR_clear_error();
-    const int n = SSL_write(session_.get(), bytes.data(), static_cast<int>(bytes.size()));
-    if (n > 0) return n;
-    return WouldBlock(n) ? 0 : -1;
-  }
-  // A part of a record may stay behind: that is nothing to be read until more has come.
-  bool pending() const override { return !drained_ && SSL_has_pending(session_.get()) == 1; }
-  void Finish() override {
-    ERR_clear_error();
-    SSL_shutdown(session_.get());
-  }
-
- private:
-  bool WouldBlock(int result) const {
-    const int error = SSL_get_error(session_.get(), result);
-    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
-  }
-
-  Session session_;
-  bool drained_ = false;  // the last read found nothing more
-};
 
 }  // namespace
 
@@ -177,31 +115,12 @@ absl::Status Server::Load() {
 net::awaitable<absl::Status> Server::Accept(net::Connection& connection,
                                             std::chrono::steady_clock::duration time,
                                             std::string* server_name) {
-  using Socket = net::Connection::Socket;
   Session session(SSL_new(inside_->certificates.front().context.get()));
-  net::error_code error;
-  connection.socket().non_blocking(true, error);
-  SSL_set_fd(session.get(), connection.descriptor());
-  net::Deadline deadline(connection.socket(), time);
-  while (true) {
-    ERR_clear_error();
-    const int result = SSL_accept(session.get());
-    if (result == 1) break;
-    const int why = SSL_get_error(session.get(), result);
-    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
-      co_return absl::InvalidArgumentError(LastError());
-    }
-    auto wait = Socket::wait_read;
-    if (why == SSL_ERROR_WANT_WRITE) wait = Socket::wait_write;
-    co_await connection.socket().async_wait(wait, net::Await(error));
-    if (error || deadline.passed()) {
-      co_return absl::DeadlineExceededError("the TLS handshake took too long");
-    }
-  }
-  const char* const name = SSL_get_servername(session.get(), TLSEXT_NAMETYPE_host_name);
-  *server_name = name == nullptr ? "" : name;
-  connection.Put(std::make_unique<TlsLayer>(std::move(session)));
-  co_return absl::OkStatus();
+  const std::function<void(SSL*)> look = [server_name](SSL* done) {
+    const char* const name = SSL_get_servername(done, TLSEXT_NAMETYPE_host_name);
+    *server_name = name == nullptr ? "" : name;
+  };
+  co_return co_await AcceptSession(std::move(session), connection, time, look);
 }
 
 }  // namespace wsf::tls

@@ -8,10 +8,10 @@
 
 #include "common/base/time.h"
 #include "common/http/refusal.h"
+#include "common/net/admission.h"
 #include "common/net/connection.h"
 #include "common/net/deadline.h"
 #include "common/tls/server.h"
-#include "gateway/door/admission.h"
 #include "gateway/door/trusted.h"
 
 namespace wsf::door {
@@ -36,7 +36,7 @@ class Door {
   };
   /// What all doors share. `tls` may be nullptr where all speak plain.
   struct Parts {
-    Admission& admission;
+    net::Admission& admission;
     const Trusted& trusted;
     tls::Server* tls;
     std::function<void(Arrival)> on_arrival;

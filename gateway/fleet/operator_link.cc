@@ -10,27 +10,40 @@
 
 #include "absl/base/thread_annotations.h"
 #include "common/observe/log.h"
+#include "common/rpc/credentials.h"
 
 namespace wsf::fleet {
 namespace {
 
 constexpr auto kRetry = std::chrono::milliseconds(200);
 
+std::string LeaderOf(const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto found = trailers.find(rpc::kLeaderTrailer);
+  return found == trailers.end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
 }  // namespace
 
 struct OperatorLink::Shared {
-  std::unique_ptr<v1::FleetService::Stub> stub;
+  std::string address;
+  Dial dial;
   std::function<void(std::function<void()>)> post;
   Callbacks callbacks;
   std::mutex mutex;
+  // Held until the next one is there: gRPC 1.51 ends the process when its last channel is given up
+  // on one of its own threads.
+  std::shared_ptr<grpc::Channel> channel ABSL_GUARDED_BY(mutex);
   Stream* stream ABSL_GUARDED_BY(mutex) = nullptr;
+  std::int64_t highest_term ABSL_GUARDED_BY(mutex) = 0;
 };
 
 // One attempt; deletes itself when the call is over.
 class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1::ToGateway> {
  public:
-  explicit Stream(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
-    shared_->stub->async()->Attach(&context_, this);
+  Stream(std::shared_ptr<Shared> shared, const std::shared_ptr<grpc::Channel>& channel)
+      : shared_(std::move(shared)), stub_(v1::FleetService::NewStub(channel)) {
+    stub_->async()->Attach(&context_, this);
     AddHold();
     StartRead(&incoming_);
   }
@@ -51,9 +64,13 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
       RemoveHold();
       return;
     }
-    shared_->post([shared = shared_, message = std::exchange(incoming_, {})] {
-      shared->callbacks.on_message(message);
-    });
+    if (IsDeposed(incoming_)) {
+      context_.TryCancel();
+    } else {
+      shared_->post([shared = shared_, message = std::exchange(incoming_, {})] {
+        shared->callbacks.on_message(message);
+      });
+    }
     StartRead(&incoming_);
   }
 
@@ -76,16 +93,21 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
     }
     shared_->post([shared = shared_] { shared->callbacks.on_lost(); });
     // gRPC's own threads must not sleep.
-    std::thread([shared = shared_] {
-      std::this_thread::sleep_for(kRetry);
-      Open(shared);
+    std::thread([shared = shared_, leader = LeaderOf(context_)] {
+      if (leader.empty()) std::this_thread::sleep_for(kRetry);
+      Open(shared, leader);
     }).detach();
     delete this;
   }
 
-  static void Open(const std::shared_ptr<Shared>& shared) {
-    auto* const stream = new Stream(shared);
+  // At the leader or, where `leader` is "", at the address that we were given. Not on a thread of
+  // gRPC's.
+  static void Open(const std::shared_ptr<Shared>& shared, const std::string& leader) {
+    std::shared_ptr<grpc::Channel> channel =
+        shared->dial(leader.empty() ? shared->address : leader);
+    auto* const stream = new Stream(shared, channel);
     const std::lock_guard<std::mutex> lock(shared->mutex);
+    shared->channel.swap(channel);
     shared->stream = stream;
     shared->post([shared] { shared->callbacks.on_open(); });
     // While the operator is away it may be over, and gone, as soon as the lock is released.
@@ -93,12 +115,21 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   }
 
  private:
+  // It was stopped for longer than its lease, and does not know yet.
+  bool IsDeposed(const v1::ToGateway& message) {
+    if (!message.has_snapshot()) return false;
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    if (message.snapshot().term() < shared_->highest_term) return true;
+    shared_->highest_term = message.snapshot().term();
+    return false;
+  }
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     writing_ = true;
     StartWrite(&queue_.front());
   }
 
   const std::shared_ptr<Shared> shared_;
+  const std::unique_ptr<v1::FleetService::Stub> stub_;
   grpc::ClientContext context_;
   v1::ToGateway incoming_;
   std::mutex mutex_;
@@ -107,17 +138,18 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-OperatorLink::OperatorLink(std::shared_ptr<grpc::Channel> channel,
+OperatorLink::OperatorLink(std::string address, Dial dial,
                            std::function<void(std::function<void()>)> post, Callbacks callbacks)
     : shared_(std::make_shared<Shared>()) {
-  shared_->stub = v1::FleetService::NewStub(channel);
+  shared_->address = std::move(address);
+  shared_->dial = std::move(dial);
   shared_->post = std::move(post);
   shared_->callbacks = std::move(callbacks);
 }
 
 OperatorLink::~OperatorLink() = default;
 
-void OperatorLink::Start() { Stream::Open(shared_); }
+void OperatorLink::Start() { Stream::Open(shared_, ""); }
 
 void OperatorLink::Send(v1::FromGateway message) {
   const std::lock_guard<std::mutex> lock(shared_->mutex);

@@ -12,6 +12,8 @@ namespace wsf::fleet {
 
 /// The Fleet stream to the operator, kept up: a lost one is opened again. While it is down,
 /// messages are dropped; OnOpen says everything anew (contracts.md: all messages are idempotent).
+/// A replica that does not lead names the leader, which is dialled once; an operator of a lower
+/// term than one heard before was deposed, and is left.
 class OperatorLink {
  public:
   /// Callbacks run through `post`, in order.
@@ -21,8 +23,12 @@ class OperatorLink {
     std::function<void()> on_lost;
   };
 
-  OperatorLink(std::shared_ptr<grpc::Channel> channel,
-               std::function<void(std::function<void()>)> post, Callbacks callbacks);
+  /// Makes a channel to an operator at host:port; called for each attempt, since names and
+  /// certificates change. Thread-safe.
+  using Dial = std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
+
+  OperatorLink(std::string address, Dial dial, std::function<void(std::function<void()>)> post,
+               Callbacks callbacks);
   ~OperatorLink();
 
   void Start();

@@ -27,7 +27,8 @@ class Pool {
   void DropMarked();
 
   /// Takes a slot of an instance of the function: of the current revision first, then of one that
-  /// is live already, then of the oldest.
+  /// is live already, then of one at home here, the oldest first. Of other gateways' homes the
+  /// newest first, so that two gateways meet at the last instance only.
   std::optional<v1::Free> Take(const std::string& function_key, const std::string& revision,
                                TimePoint now);
   /// When an instance of the function that is another's now may be taken; nothing when none is.
@@ -39,9 +40,14 @@ class Pool {
     TimePoint ours_from;
   };
 
+  using Entries = std::map<std::string, Entry>;  // by pod uid
+
+  bool IsOurs(const v1::Free& free) const { return free.home().empty() || free.home() == self_; }
+
   const std::string self_;
   const Duration head_start_;
-  std::map<std::string, Entry> entries_;  // by pod uid
+  std::map<std::string, Entries> functions_;  // by function key; none is empty
+  std::map<std::string, std::string> keys_;   // function key by pod uid
   std::set<std::string> marked_;
 };
 

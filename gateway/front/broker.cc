@@ -141,7 +141,7 @@ net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string
     ticket->refusal = http::WaitingQueueFull();
     co_return;
   }
-  ticket->queued = true;
+  ticket->queued = ticket->waited = true;
   tickets_[ticket->request_id] = ticket.get();
   SendWaiting(*ticket);
   Dispatch();

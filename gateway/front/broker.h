@@ -77,6 +77,7 @@ class Broker {
     std::int64_t since = 0;
     boost::asio::steady_timer wake;
     bool queued = false;
+    bool waited = false;  ///< no instance was free when it came
     bool cancelled = false;
     std::optional<v1::Free> instance;
     std::optional<http::Refusal> refusal;

@@ -260,6 +260,10 @@ Handshake::Tried Handshake::LostSidecar(const v1::Free& instance, bool taken) {
 void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std::string& early,
                             int status) {
   const std::int64_t established = status == 101 ? UnixMicros() : 0;
+  if (established != 0) {
+    parts_.on_established(ticket_->waited ? Parts::Start::kCold : Parts::Start::kWarm,
+                          std::chrono::microseconds(established - ticket_->since));
+  }
   Broker& broker = parts_.broker;
   observe::Log(observe::Level::kInfo, "connected",
                {{"request_id", request_id_},

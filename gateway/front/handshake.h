@@ -32,11 +32,14 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
     Broker& broker;
     const Exposure& exposure;
     const door::Trusted& trusted;
-    door::Admission& admission;
+    net::Admission& admission;
     tunnel::ReadBuffer& buffer;
     /// Why nobody is let in now (H31); nothing while the gateway serves.
     std::function<std::optional<http::Refusal>()> closed;
     std::function<void(const http::Refusal&, const std::string& request_id)> on_refused;
+    /// A 101 was passed on, so long after the handshake was complete.
+    enum class Start { kWarm, kCold };
+    std::function<void(Start, Duration)> on_established;
   };
 
   Handshake(Parts parts, door::Arrival arrival);

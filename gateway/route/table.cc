@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/route/table.h"
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 
 namespace wsf::route {
 namespace {
 
-bool SameHost(const std::string& a, std::string_view b) {
-  return absl::EqualsIgnoreCase(a, absl::string_view(b.data(), b.size()));
+// As an index has it.
+std::string Folded(std::string_view host) {
+  return absl::AsciiStrToLower(absl::string_view(host.data(), host.size()));
 }
 
 // "/ns/name/rest?query" -> "ns/name"; "" when there are no two segments.
@@ -33,8 +34,22 @@ std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/"
 
 void Table::Set(const v1::Route& route) {
   const std::string key = KeyOf(route.function());
-  marked_.erase(key);
+  Remove(key);
   routes_[key] = route;
+  for (const std::string& host : route.hosts()) by_host_[Folded(host)].insert(key);
+}
+
+void Table::Remove(const std::string& key) {
+  marked_.erase(key);
+  const auto found = routes_.find(key);
+  if (found == routes_.end()) return;
+  for (const std::string& host : found->second.hosts()) {
+    const auto keys = by_host_.find(Folded(host));
+    if (keys == by_host_.end()) continue;  // named twice
+    keys->second.erase(key);
+    if (keys->second.empty()) by_host_.erase(keys);
+  }
+  routes_.erase(found);
 }
 
 void Table::MarkAll() {
@@ -42,8 +57,7 @@ void Table::MarkAll() {
 }
 
 void Table::DropMarked() {
-  for (const std::string& key : marked_) routes_.erase(key);
-  marked_.clear();
+  while (!marked_.empty()) Remove(std::string(*marked_.begin()));
 }
 
 const v1::Route* Table::Find(const std::string& key) const {
@@ -52,11 +66,9 @@ const v1::Route* Table::Find(const std::string& key) const {
 }
 
 std::optional<Match> Table::Resolve(std::string_view host, std::string_view target) const {
-  const std::string_view name = WithoutPort(host);
-  for (const auto& [key, route] : routes_) {
-    for (const std::string& each : route.hosts()) {
-      if (SameHost(each, name)) return Match{&route, std::string(target), ""};
-    }
+  const auto keys = by_host_.find(Folded(WithoutPort(host)));
+  if (keys != by_host_.end()) {
+    return Match{Find(*keys->second.begin()), std::string(target), ""};
   }
   const std::string_view segments = FirstTwoSegments(target);
   if (const v1::Route* route = Find(std::string(segments)); route != nullptr) {

@@ -34,7 +34,7 @@ class Table {
   explicit Table(std::string default_function) : default_function_(std::move(default_function)) {}
 
   void Set(const v1::Route& route);
-  void Remove(const std::string& key) { routes_.erase(key); }
+  void Remove(const std::string& key);
   /// Drops every function that was not Set since MarkAll (the end of an opening, contracts.md).
   void MarkAll();
   void DropMarked();
@@ -46,6 +46,8 @@ class Table {
  private:
   std::string default_function_;
   std::map<std::string, v1::Route> routes_;
+  // Lower case host -> keys: for a moment more than one, while a host changes hands.
+  std::map<std::string, std::set<std::string>> by_host_;
   std::set<std::string> marked_;
 };
 

@@ -17,8 +17,8 @@ namespace {
 using kube::Json;
 using observe::Level;
 
-// The relay still runs then and the server gets its TERM at once (contracts.md, ledger).
-constexpr int kEndedGraceSeconds = 2;
+constexpr int kAtMaxInstances = 432;  // H04
+constexpr auto kAtMaxPause = std::chrono::seconds(10);
 constexpr auto kDeleteAgain = std::chrono::seconds(2);
 constexpr auto kEndAgain = std::chrono::seconds(5);
 
@@ -39,9 +39,11 @@ bool IsPassing(const kube::Response& response) {
 
 void Operator::Do(const fleet::CreateInstance& action) {
   const spec::Function& function = fleet_.functions().at(action.function_key);
-  const instances::PodTemplate common = {options_.relay_image, options_.operator_address,
-                                         keys_.authority.certificate, keys_.admission.certificate,
-                                         keys_.admission.key};
+  instances::PodTemplate common = options_.pods;
+  common.operator_address = address_;
+  common.operator_authority = keys_.trusted;
+  common.relay_certificate = keys_.admission.certificate;
+  common.relay_key = keys_.admission.key;
   const Json pod = instances::MakePod(function, action.name, action.revision, common);
   client_->Create("/api/v1/namespaces/" + function.ns + "/pods", pod,
                   [this, action](const kube::Response& response) {
@@ -77,17 +79,23 @@ void Operator::Do(const fleet::DropInstance& action) {
 }
 
 void Operator::DeletePod(const instances::Pod& pod, Grace grace) {
-  if (!deleting_.insert(pod.uid).second) return;
+  const auto [asked, is_first] = deleting_.try_emplace(pod.uid, grace);
+  const bool is_shorter = asked->second == Grace::kOfPod && grace == Grace::kEnded;
+  if (!is_first && !is_shorter) return;
+  asked->second = grace;
+  // The uid is enough: that an instance is to go never becomes untrue again (I2), and a version
+  // would make the delete wait for a watch that is silent.
   Json options = {{"preconditions", {{"uid", pod.uid}}}};
-  if (grace == Grace::kEnded) options["gracePeriodSeconds"] = kEndedGraceSeconds;
+  if (grace == Grace::kEnded) options["gracePeriodSeconds"] = instances::kEndedGraceSeconds;
   client_->Delete(PodPath(pod), options, [this, pod, grace](const kube::Response& response) {
     if (response.ok() || response.status == 404 || response.status == 409) return;
     observe::Log(Level::kWarning, "delete failed",
                  {{"instance", pod.name}, {"error", response.Message()}});
     const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
-    timer->async_wait([this, pod, grace, timer](const boost::system::error_code& error) {
-      deleting_.erase(pod.uid);
-      if (!error && fleet_.Find(pod.uid) != nullptr) DeletePod(pod, grace);
+    timer->async_wait([this, uid = pod.uid, grace, timer](const boost::system::error_code& error) {
+      deleting_.erase(uid);
+      const fleet::Instance* instance = fleet_.Find(uid);
+      if (!error && instance != nullptr) DeletePod(instance->pod, grace);
     });
   });
 }
@@ -132,7 +140,9 @@ v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string&
 
 void Operator::Do(const fleet::TellFree& action) {
   if (const fleet::Instance* instance = fleet_.Find(action.uid)) {
-    gateways_.ToAll(Free(*instance, action.home, action.slots));
+    std::string& home = homes_[action.uid];
+    home = action.home.empty() ? gateways_.InTurn() : action.home;
+    gateways_.ToAll(Free(*instance, home, action.slots));
   }
 }
 
@@ -142,6 +152,13 @@ void Operator::Do(const fleet::TellWithdraw& action) {
 
 void Operator::Do(const fleet::TellRefuse& action) {
   gateways_.ToOne(action.gateway, RefuseMessage(action.request_id, action.refusal));
+  const auto function = fleet_.functions().find(action.function_key);
+  if (action.refusal.code != kAtMaxInstances || function == fleet_.functions().end()) return;
+  // Clients may come by thousands: that they do is told, not each of them.
+  TimePoint& told = at_max_told_[function->second.uid];
+  if (Now() < told + kAtMaxPause) return;
+  told = Now();
+  statuses_.WriteEvent(function->second, "AtMaxInstances", action.refusal.message);
 }
 
 void Operator::Do(const fleet::TellFailure& action) {
@@ -152,8 +169,9 @@ void Operator::Do(const fleet::TellFailure& action) {
                 {"error", action.refusal.message}});
   const auto function = fleet_.functions().find(action.function_key);
   if (function == fleet_.functions().end()) return;
+  const bool is_pull = action.refusal.reason == ReasonName(Reason::kPullImageFailed);
   statuses_.WriteEvent(
-      function->second, "InstanceFailed",
+      function->second, is_pull ? "PullImageFailed" : "InstanceFailed",
       absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ", action.refusal.message));
 }
 
@@ -162,6 +180,7 @@ void Operator::Do(const fleet::TellFailure& action) {
 void Operator::Do(const ledger::LogSession& action) {
   const v1::SessionRecord& record = action.record;
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
+  measures_->OnRecord(record);
   history_.Add(record);
   fleet_.OnSessionEnded(record.pod_uid(), record.request_id(), fleet::Fleet::Over::kYes, Now());
   const auto function = fleet_.functions().find(record.namespace_() + "/" + record.function());
@@ -214,9 +233,10 @@ void Operator::Do(const ledger::PutBackFinalizer& action) {
   if (instance == nullptr) return;
   Json finalizers = instance->pod.finalizers;
   finalizers.push_back(instances::kLedgerFinalizer);
-  const Json patch =
-      Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
-                   {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}});
+  const Json patch = Json::array(
+      {{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
+       {{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", instance->pod.version}},
+       {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}});
   client_->Apply(PodPath(instance->pod), kube::Patch::kJson, patch, [](const kube::Response&) {});
 }
 

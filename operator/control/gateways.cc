@@ -55,6 +55,13 @@ std::string Gateways::IdOf(const Link& link) const {
   return found == links_.end() ? "" : found->first;
 }
 
+std::string Gateways::InTurn() {
+  auto next = links_.upper_bound(last_);
+  if (next == links_.end()) next = links_.begin();
+  last_ = next == links_.end() ? "" : next->first;
+  return last_;
+}
+
 void Gateways::ToAll(const v1::ToGateway& message) {
   for (const auto& [id, link] : links_) link->Send(message);
 }
@@ -76,11 +83,14 @@ v1::ToGateway InSyncMessage() {
   return message;
 }
 
-v1::ToGateway RouteMessage(const spec::Function& function, const std::string& revision) {
+v1::ToGateway RouteMessage(const spec::Function& function, const std::string& revision,
+                           const std::map<std::string, std::string>& lost_hosts) {
   v1::ToGateway message;
   v1::Route* route = message.mutable_route();
   SetName(function.key(), route->mutable_function());
-  for (const std::string& host : function.spec.hosts) route->add_hosts(host);
+  for (const std::string& host : function.spec.hosts) {
+    if (!lost_hosts.contains(host)) route->add_hosts(host);
+  }
   for (const std::string& each : function.spec.allowed_origins) route->add_allowed_origins(each);
   if (const auto refusal = WhyNotServed(function)) {
     route->set_state(v1::Route::REFUSE);

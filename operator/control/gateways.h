@@ -25,16 +25,22 @@ class Gateways {
   std::string IdOf(const Link& link) const;
   bool Has(const std::string& id) const { return links_.count(id) > 0; }
 
+  /// Whose turn it is to be the home of an instance that nobody waits for; "" without any gateway.
+  std::string InTurn();
+
   void ToAll(const v1::ToGateway& message);
   void ToOne(const std::string& id, const v1::ToGateway& message);
 
  private:
   std::map<std::string, Link> links_;  // by gateway id
+  std::string last_;                   // that had its turn
 };
 
 v1::ToGateway SnapshotMessage(std::int64_t term);
 v1::ToGateway InSyncMessage();
-v1::ToGateway RouteMessage(const spec::Function& function, const std::string& revision);
+/// `lost_hosts` are claimed by the function, and another's.
+v1::ToGateway RouteMessage(const spec::Function& function, const std::string& revision,
+                           const std::map<std::string, std::string>& lost_hosts);
 v1::ToGateway RouteGoneMessage(const std::string& function_key);
 v1::ToGateway FreeMessage(const fleet::Instance& instance, const std::string& claim_token,
                           const std::string& home, std::uint32_t slots);

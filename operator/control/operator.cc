@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace wsf::control {
 namespace {
@@ -21,25 +21,20 @@ constexpr auto kStatusPause = std::chrono::milliseconds(50);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
-std::string Collection(const std::string& group, const std::string& ns, const char* resource) {
-  const std::string scope = ns.empty() ? "" : "/namespaces/" + ns;
-  return absl::StrCat(group, scope, "/", resource);
-}
-
 }  // namespace
 
-Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
+Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* measures,
                    OperatorOptions options)
     : io_(io),
       client_(client),
-      keys_(std::move(keys)),
+      measures_(measures),
       options_(std::move(options)),
       fleet_(options_.surplus, options_.scale_out_per_minute),
-      reviewer_(client),
+      reviewer_(client, [this](const std::string& uid) { return fleet_.Find(uid) != nullptr; }),
       statuses_(
-          client, options_.public_url, &ledger_,
+          client, options_.public_url, &ledger_, &hosts_,
           [this](const Json& object) { OnFunctionObject(object); }, [this] { Schedule(); }),
-      functions_(io, client, Collection(kFunctionsPath, options_.ns, "websocketfunctions"), "",
+      functions_(io, client, kFunctionsPath, "websocketfunctions", options_.namespaces, "",
                  {[this](const Json& object) { OnFunctionObject(object); },
                   [this](const std::string& uid) { OnFunctionGone(uid); },
                   [this] {
@@ -49,19 +44,23 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Keys keys,
                     ledger_.OnPodsAsked();
                     pods_.Start();
                   }}),
-      pods_(io, client, Collection("/api/v1", options_.ns, "pods"), instances::kFunctionLabel,
+      pods_(io, client, "/api/v1", "pods", options_.namespaces, instances::kFunctionLabel,
             {[this](const Json& object) { OnPodObject(object); },
              [this](const std::string& uid) { OnPodGone(uid); }, [this] { OnPodsListed(); }}),
       plan_timer_(io),
       status_timer_(io) {}
 
-void Operator::Start() { functions_.Start(); }
+void Operator::Start(std::int64_t term) {
+  term_ = term;
+  functions_.Start();
+}
 
 // ---- From the API ----
 
 void Operator::OnFunctionObject(const Json& object) {
   spec::Function function = spec::ParseFunction(object);
-  spec::CheckMaxima(options_.maxima, &function);
+  spec::CheckGrants(options_.grants, &function);
+  if (options_.drains) function.spec.suspend = true;
   const std::string version = object.value("metadata", Json::object()).value("resourceVersion", "");
   std::uint64_t number = 0;
   if (!absl::SimpleAtoi(version, &number)) return;
@@ -72,18 +71,42 @@ void Operator::OnFunctionObject(const Json& object) {
   const Json status = object.value("status", Json::object());
   ledger_.OnFunction(function.uid, number, ledger::Book::FromStatus(status));
   statuses_.OnFunction(function.key(), version, status);
-  gateways_.ToAll(RouteMessage(function, fleet_.Revision(function)));
+  TellInvalid(function);
+  std::set<std::string> changed = hosts_.OnFunction(function);
+  changed.insert(function.key());
   fleet_.OnFunction(std::move(function), Now());
+  TellRoutes(changed);
   Schedule();
+}
+
+v1::ToGateway Operator::RouteOf(const spec::Function& function) const {
+  return RouteMessage(function, fleet_.Revision(function.key()), hosts_.LostBy(function.key()));
+}
+
+void Operator::TellRoutes(const std::set<std::string>& function_keys) {
+  statuses_.Changed(function_keys);
+  for (const std::string& key : function_keys) {
+    const auto function = fleet_.functions().find(key);
+    if (function != fleet_.functions().end()) gateways_.ToAll(RouteOf(function->second));
+  }
+}
+
+void Operator::TellInvalid(const spec::Function& function) {
+  if (function.errors.empty() || invalid_[function.uid] == function.generation) return;
+  invalid_[function.uid] = function.generation;
+  statuses_.WriteEvent(function, "InvalidSpec", absl::StrJoin(function.errors, "; "));
 }
 
 void Operator::OnFunctionGone(const std::string& uid) {
   // An answer to one of our own calls may still come, with the object as it was.
   versions_[uid] = std::numeric_limits<std::uint64_t>::max();
   ledger_.OnFunctionGone(uid);
+  invalid_.erase(uid);
+  at_max_told_.erase(uid);
   if (const auto key = fleet_.OnFunctionGone(uid)) {
     statuses_.Forget(*key);
     gateways_.ToAll(RouteGoneMessage(*key));
+    TellRoutes(hosts_.OnFunctionGone(*key));
   }
   Schedule();
 }
@@ -100,6 +123,7 @@ void Operator::OnPodGone(const std::string& uid) {
   ledger_.OnPodGone(uid, Now());
   fleet_.OnPodGone(uid);
   deleting_.erase(uid);
+  homes_.erase(uid);
   gateways_.ToAll(WithdrawMessage(uid));
   Schedule();
 }
@@ -116,6 +140,23 @@ void Operator::OnPodsListed() {
     });
   }
   if (unknown.empty()) Open();
+}
+
+// ---- Draining ----
+
+bool Operator::IsDrained() const {
+  if (!open_ || !fleet_.instances().empty()) return false;
+  return std::ranges::all_of(fleet_.functions(), [this](const auto& each) {
+    const ledger::Book* book = ledger_.BookOf(each.second.uid);
+    return book == nullptr || book->uncounted.empty();
+  });
+}
+
+void Operator::StripFinalizers() {
+  for (const auto& [uid, instance] : fleet_.instances()) {
+    Do(ledger::RemoveFinalizer{uid});
+    DeletePod(instance.pod, Grace::kEnded);
+  }
 }
 
 // ---- Planning ----
@@ -153,10 +194,12 @@ void Operator::Reconcile() {
       if (!error) WriteStatuses();
     });
   }
+  measures_->OnReconciled(Now() - now);
 }
 
 void Operator::WriteStatuses() {
   status_scheduled_ = false;
+  statuses_.Changed(fleet_.TakePlanned());
   const auto next = statuses_.Write(fleet_, Now());
   if (!next) return;
   status_scheduled_ = true;

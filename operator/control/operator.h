@@ -6,16 +6,19 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/kube/client.h"
+#include "common/spec/grants.h"
 #include "operator/control/gateways.h"
 #include "operator/control/history.h"
-#include "operator/control/keys.h"
+#include "operator/control/measures.h"
 #include "operator/control/reviewer.h"
 #include "operator/control/status_writer.h"
 #include "operator/fleet/fleet.h"
 #include "operator/instances/pod.h"
-#include "operator/kube/informer.h"
+#include "operator/keys/keys.h"
+#include "operator/kube/informers.h"
 #include "operator/ledger/ledger.h"
 #include "operator/service/fleet_service.h"
 #include "operator/service/instance_service.h"
@@ -23,13 +26,13 @@
 namespace wsf::control {
 
 struct OperatorOptions {
-  std::string ns;          ///< whose functions are watched; "" = all
-  std::string public_url;  ///< scheme and authority of status.url
-  std::string relay_image;
-  std::string operator_address;  ///< ip:port told to sidecars
+  std::vector<std::string> namespaces;  ///< whose functions are watched; empty = all
+  std::string public_url;               ///< scheme and authority of status.url
+  instances::PodTemplate pods;          ///< keys and address are filled in
   Duration surplus = std::chrono::seconds(60);
   int scale_out_per_minute = 500;  ///< H06
-  spec::Maxima maxima;             ///< C7
+  spec::Grants grants;             ///< C7, K11, K22
+  bool drains = false;             ///< every function is taken as suspended: --drain-all
 };
 
 /// The thin shell around Fleet and Ledger: turns what API, sidecars and gateways say into their
@@ -40,9 +43,22 @@ struct OperatorOptions {
 /// io_context's one thread.
 class Operator : public service::InstanceHandler, public service::FleetHandler {
  public:
-  Operator(boost::asio::io_context& io, kube::Client* client, Keys keys, OperatorOptions options);
+  Operator(boost::asio::io_context& io, kube::Client* client, Measures* measures,
+           OperatorOptions options);
 
-  void Start();
+  /// What instances started from here on are given; the claim key never changes.
+  void SetKeys(const keys::Keys& keys) { keys_ = keys; }
+  /// ip:port at which sidecars report.
+  void SetAddress(const std::string& address) { address_ = address; }
+  /// From here on it acts; `term` is told to gateways (contracts.md, Snapshot).
+  /// REQUIRES: SetKeys and SetAddress were called.
+  void Start(std::int64_t term);
+
+  const fleet::Fleet& fleet() const { return fleet_; }
+  /// Nothing runs any more and every session is in a book.
+  bool IsDrained() const;
+  /// Takes our finalizer off every pod, accounted or not: the last resort of --drain-all.
+  void StripFinalizers();
 
   void Listening(std::string token, v1::ListeningRequest request, ListeningDone done) override;
   void Ended(std::string token, v1::EndedRequest request, EndedDone done) override;
@@ -57,6 +73,12 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void EndSession(const std::string& request_id, std::function<void(int http_status)> done);
 
  private:
+  /// A function's route as it is now.
+  v1::ToGateway RouteOf(const spec::Function& function) const;
+  void TellRoutes(const std::set<std::string>& function_keys);
+  /// Once per generation (K08).
+  void TellInvalid(const spec::Function& function);
+
   // From the API.
   void OnFunctionObject(const kube::Json& object);
   void OnFunctionGone(const std::string& uid);
@@ -101,18 +123,22 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
 
   boost::asio::io_context& io_;
   kube::Client* const client_;
-  const Keys keys_;
+  Measures* const measures_;
+  keys::Keys keys_;
+  std::string address_;
   const OperatorOptions options_;
   fleet::Fleet fleet_;
   ledger::Ledger ledger_;
   History history_;
   Gateways gateways_;
   Reviewer reviewer_;
+  status::Hosts hosts_;
   StatusWriter statuses_;
-  kube::Informer functions_;
-  kube::Informer pods_;
+  kube::Informers functions_;
+  kube::Informers pods_;
   boost::asio::steady_timer plan_timer_;
   boost::asio::steady_timer status_timer_;
+  std::int64_t term_ = 1;
   bool scheduled_ = false;
   bool pods_listed_ = false;
   bool pods_started_ = false;
@@ -120,8 +146,11 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   bool status_scheduled_ = false;
   std::vector<std::pair<Gateways::Link, v1::FromGateway>> early_;  // until Open()
   std::map<std::string, std::uint64_t> versions_;                  // function uid -> the last taken
-  std::set<std::string> asking_;                                   // pod uids whose state is asked
-  std::set<std::string> deleting_;                                 // pod uids
+  std::map<std::string, std::int64_t> invalid_;   // function uid -> generation told
+  std::map<std::string, TimePoint> at_max_told_;  // function uid -> the last Event
+  std::set<std::string> asking_;                  // pod uids whose state is asked
+  std::map<std::string, Grace> deleting_;         // pod uids, and what was asked for
+  std::map<std::string, std::string> homes_;      // of told instances: gateway id by pod uid
 };
 
 }  // namespace wsf::control

@@ -35,8 +35,14 @@ void Operator::Listening(std::string token, v1::ListeningRequest request, Listen
         observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
         return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"}, {});
       }
-      if (fleet_.Find(uid) == nullptr) {  // our cache lags behind the pod
+      const fleet::Instance* instance = fleet_.Find(uid);
+      if (instance == nullptr) {  // our cache lags behind the pod
         return done({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"}, {});
+      }
+      if (!instance->pod.MayBeAt(request.relay_address())) {
+        observe::Log(Level::kWarning, "report refused",
+                     {{"podUid", uid}, {"error", "its relay address is not the pod's"}});
+        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's address"}, {});
       }
       v1::ListeningResponse response;
       response.set_claim_token(keys_.ClaimToken(uid));
@@ -189,12 +195,15 @@ void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
 }
 
 void Operator::SendAll(const std::shared_ptr<service::GatewayLink>& link) {
-  link->Send(SnapshotMessage(1));
+  link->Send(SnapshotMessage(term_));
   for (const auto& [key, function] : fleet_.functions()) {
-    link->Send(RouteMessage(function, fleet_.Revision(function)));
+    link->Send(RouteOf(function));
   }
   for (const auto& [uid, instance] : fleet_.instances()) {
-    if (instance.told_slots > 0) link->Send(Free(instance, "", instance.told_slots));
+    if (instance.told_slots == 0) continue;
+    std::string& home = homes_[uid];
+    if (!gateways_.Has(home)) home = gateways_.InTurn();  // it has gone, or there was none
+    link->Send(Free(instance, home, instance.told_slots));
   }
   link->Send(InSyncMessage());
 }

@@ -22,11 +22,14 @@ std::string PodUid(const Json& review) {
 }  // namespace
 
 void Reviewer::Review(const std::string& token, Done done) {
+  if (token.empty()) return done(Answer::kRefused, "");  // the API would call it a bad request
   const TimePoint now = std::chrono::steady_clock::now();
   std::erase_if(known_, [now](const auto& each) { return each.second.until < now; });
   const std::string hash = tls::Sha256(token);
   const auto found = known_.find(hash);
-  if (found != known_.end()) return done(Answer::kPod, found->second.pod_uid);
+  if (found != known_.end() && is_known_(found->second.pod_uid)) {
+    return done(Answer::kPod, found->second.pod_uid);
+  }
   const Json review = {{"apiVersion", "authentication.k8s.io/v1"},
                        {"kind", "TokenReview"},
                        {"spec", {{"token", token}, {"audiences", {"wsf-operator"}}}}};

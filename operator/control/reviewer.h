@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/time.h"
 #include "common/kube/client.h"
@@ -11,12 +12,13 @@
 namespace wsf::control {
 
 /// Tells which pod a projected token belongs to, by TokenReview. A positive answer is kept for 60
-/// s, by the token's hash.
+/// s, by the token's hash, and only while the pod is known.
 ///
 /// Threading: confined to the operator's thread.
 class Reviewer {
  public:
-  explicit Reviewer(kube::Client* client) : client_(client) {}
+  Reviewer(kube::Client* client, std::function<bool(const std::string& pod_uid)> is_known)
+      : client_(client), is_known_(std::move(is_known)) {}
 
   enum class Answer { kPod, kRefused, kUnknown };
   /// `done` gets the pod's uid with kPod; kUnknown: the API did not answer.
@@ -30,6 +32,7 @@ class Reviewer {
   };
 
   kube::Client* const client_;
+  const std::function<bool(const std::string&)> is_known_;
   std::map<std::string, Known> known_;  // by SHA-256 of the token
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/control/sessions_server.h"
 
+#include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <string>
@@ -10,8 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/http/answer.h"
 #include "common/http/head.h"
-#include "common/http/refusal.h"
+#include "common/net/deadline.h"
 #include "common/net/head_reader.h"
 
 namespace wsf::control {
@@ -21,13 +23,7 @@ constexpr std::size_t kMaxHeadBytes = 8 * 1024;
 constexpr auto kHeadTime = std::chrono::seconds(5);
 
 std::string Answer(int status, const std::string& body) {
-  http::AnswerHead head;
-  head.status = status;
-  head.reason = std::string(http::StatusPhrase(status));
-  head.fields.Add("Content-Type", "application/json");
-  head.fields.Add("Content-Length", absl::StrCat(body.size()));
-  head.fields.Add("Connection", "close");
-  return http::Write(head) + body;
+  return http::WholeAnswer(status, "application/json", body);
 }
 
 std::string ErrorAnswer(int status, const std::string& message) {
@@ -78,9 +74,33 @@ net::awaitable<int> EndSession(Operator& the_operator, std::string request_id) {
   co_return *status;
 }
 
+// Whole answers are short and end with the connection.
+net::awaitable<std::string> AskLeader(const std::string& host, std::uint16_t port,
+                                      const std::string& request) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  net::error_code error;
+  const auto ip = boost::asio::ip::make_address(host, error);
+  if (error) co_return ErrorAnswer(503, "no operator leads yet; try again");
+  net::Connection::Socket socket(executor);
+  net::Connection leader(std::move(socket));
+  const net::Deadline deadline(leader.socket(), kHeadTime);
+  const boost::asio::ip::tcp::endpoint endpoint(ip, port);
+  co_await leader.socket().async_connect(endpoint, net::Await(error));
+  if (!error) co_await leader.WriteAll(request, error);
+  std::string answer;
+  std::array<char, 4096> buffer;
+  while (!error && !deadline.passed()) {
+    const std::size_t size = co_await leader.ReadSome(buffer.data(), buffer.size(), error);
+    if (!error) answer.append(buffer.data(), size);
+  }
+  if (answer.empty()) answer = ErrorAnswer(503, "the leading operator does not answer; try again");
+  co_return answer;
+}
+
 }  // namespace
 
-net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator) {
+net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator,
+                                   const service::Leader& leader, std::uint16_t port) {
   net::Connection connection(std::move(client));
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
@@ -89,6 +109,8 @@ net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator
   std::string answer = ErrorAnswer(400, "this is no HTTP/1.1 request");
   if (head.ok() && head->fields.Count("Origin") > 0) {
     answer = ErrorAnswer(403, "web pages may not see sessions");
+  } else if (head.ok() && !leader.here() && !absl::StartsWith(head->target, "/healthz")) {
+    answer = co_await AskLeader(leader.host(), port, bytes->head);
   } else if (head.ok() && head->method == "GET") {
     answer = AnswerGet(head->target, the_operator);
   } else if (head.ok()) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
 
 #include "common/net/await.h"
 #include "operator/control/operator.h"
+#include "operator/service/leader.h"
 
 namespace wsf::control {
 
@@ -17,6 +19,8 @@ namespace wsf::control {
 ///     GET  /healthz                               200
 ///
 /// A page in a browser (it sends an Origin) is refused.
-net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator);
+/// A replica that does not lead passes the request on to the leader's `port`.
+net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator,
+                                   const service::Leader& leader, std::uint16_t port);
 
 }  // namespace wsf::control

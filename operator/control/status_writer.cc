@@ -27,11 +27,13 @@ void StatusWriter::OnFunction(const std::string& key, const std::string& version
   State& state = states_[key];
   state.version = version;
   state.status = std::move(status);
+  changed_.insert(key);
 }
 
 std::optional<TimePoint> StatusWriter::Write(const fleet::Fleet& fleet, TimePoint now) {
   std::optional<TimePoint> next;
   for (const auto& [key, function] : fleet.functions()) {
+    if (!changed_.contains(key) && !ledger_->IsBusy(function.uid)) continue;
     const auto due = WriteOne(fleet, function, now);
     if (due) next = next ? std::min(*next, *due) : *due;
   }
@@ -46,12 +48,16 @@ std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
   State& state = found->second;
   const status::Facts facts = {function,
                                absl::StrCat(public_url_, "/", function.key()),
-                               fleet.Revision(function),
+                               fleet.Revision(function.key()),
                                fleet.Count(function.key()),
                                *book,
-                               fleet.LastFailure(function.key(), now)};
+                               fleet.LastFailure(function.key(), now),
+                               hosts_->LostBy(function.key())};
   const Json fresh = status::MakeStatus(facts, state.status, Rfc3339Seconds(UnixMicros()));
-  if (fresh == state.status) return std::nullopt;
+  if (fresh == state.status) {
+    changed_.erase(function.key());
+    return std::nullopt;
+  }
   if (now < state.last_write + kStatusInterval) return state.last_write + kStatusInterval;
   state.busy = true;
   state.last_write = now;
@@ -73,6 +79,7 @@ std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
 // After a conflict, or when no answer came, only the API knows what stands there now.
 void StatusWriter::OnWritten(const std::string& key, const std::string& path,
                              const kube::Response& response) {
+  if (states_.contains(key)) changed_.insert(key);
   if (response.ok()) {
     const auto found = states_.find(key);
     if (found != states_.end()) found->second.busy = false;
@@ -94,8 +101,8 @@ void StatusWriter::OnWritten(const std::string& key, const std::string& path,
 void StatusWriter::WriteEvent(const spec::Function& function, const std::string& reason,
                               const std::string& message) {
   // One Event per reason and text, counted up (K08).
-  const std::string name =
-      absl::StrCat(function.name, ".", tls::Sha256(function.uid + reason + message).substr(0, 16));
+  const std::string what = absl::StrCat(process_, function.uid, reason, message);
+  const std::string name = absl::StrCat(function.name, ".", tls::Sha256(what).substr(0, 16));
   const std::string now = Rfc3339Seconds(UnixMicros());
   const std::string path = absl::StrCat("/api/v1/namespaces/", function.ns, "/events");
   auto& [first, count] = events_[name];

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,7 +14,10 @@
 #include "common/base/time.h"
 #include "common/http/refusal.h"
 #include "common/spec/function.h"
+#include "operator/fleet/counts.h"
+#include "operator/fleet/deadlines.h"
 #include "operator/fleet/start_rate.h"
+#include "operator/fleet/waiting_list.h"
 #include "operator/instances/pod.h"
 
 namespace wsf::fleet {
@@ -51,6 +56,15 @@ struct Instance {
   TimePoint lost_since;  ///< a gateway lost it in a session, and it has not answered since
   std::map<std::string, LiveSession> sessions;  ///< that a gateway said it has taken, by request id
 
+  // What time has made of it, by the last plan.
+  bool proven = false;    ///< free for kProven
+  bool aged = false;      ///< older than a warm instance may be
+  bool closable = false;  ///< what a new operator found is left alone for kNoClosing
+
+  // What it adds to its group, by the last count.
+  std::string group;
+  Counts counted;
+
   bool NeverFree() const { return free_since == TimePoint() && !served; }
 };
 
@@ -60,33 +74,16 @@ inline constexpr auto kProven = std::chrono::seconds(10);
 /// What a new operator found is not closed before the gateways have had time to tell of it.
 inline constexpr auto kNoClosing = std::chrono::seconds(15);
 
+/// A sidecar that a gateway has lost and that does not answer for so long is on a lost node
+/// (contracts.md).
+inline constexpr auto kLostTime = std::chrono::seconds(20);
+
 /// How long a shared instance that refused a session is left alone.
 inline constexpr auto kRest = std::chrono::seconds(1);
 
 /// How long a revision whose starts have failed `failures` times in a row is left alone: 1, 2, 4
 /// ... 60 s.
 Duration BackOff(int failures);
-
-/// A held handshake: one unit of demand.
-struct Waiter {
-  std::string request_id;
-  std::string function_key;
-  std::string gateway;
-  std::int64_t since = 0;  ///< Unix time in microseconds
-};
-
-/// Figures of one function.
-struct Counts {
-  int starting = 0;
-  int free = 0;
-  int live = 0;
-  int doubted = 0;      ///< counted in live, until the sidecar has said what it is
-  int open_slots = 0;   ///< of live instances (instanceConcurrency > 1)
-  int taken_slots = 0;  ///< of live instances; one where the sessions are not known
-  int ending = 0;
-  int live_sessions = 0;
-  int waiting = 0;
-};
 
 // What is to be done; the shell does it.
 struct CreateInstance {
@@ -122,6 +119,7 @@ struct TellRefuse {
   std::string gateway;
   std::string request_id;
   http::Refusal refusal;
+  std::string function_key;
 };
 struct TellFailure {  ///< an Event: why an instance did not start
   std::string function_key;
@@ -132,6 +130,9 @@ using Action = std::variant<CreateInstance, DeleteInstance, DropInstance, AskSta
 
 /// The fleet as a pure state machine: told of what happens, it says what to do. Level-based: what
 /// Plan() returns depends on what is known now, not on the order in which it was learnt.
+///
+/// A plan costs what has changed or come due since the last one, not what lives: the figures of
+/// each function are kept as its instances change, and only functions with a change are planned.
 ///
 /// `desired = live + waiting + warmInstances`, never above maxInstances (contracts.md); where an
 /// instance carries several sessions, what open places of live ones can take is not waiting. An
@@ -154,10 +155,7 @@ class Fleet {
   void OnPodGone(const std::string& uid);
   /// From here on, unknown running pods are ones that we have made. Those found are not closed for
   /// a while: their gateways may still be on their way to us.
-  void OnPodsListed(TimePoint now) {
-    if (!pods_listed_) started_ = now;
-    pods_listed_ = true;
-  }
+  void OnPodsListed(TimePoint now);
   void OnListening(const std::string& uid, const std::string& address, TimePoint now);
   /// The answer to a `state` request; "" when the sidecar did not answer.
   void OnState(const std::string& uid, const std::string& state, const std::string& address,
@@ -186,21 +184,27 @@ class Fleet {
 
   // ---- What to do ----
   std::vector<Action> Plan(TimePoint now);
-  /// The next moment after `now` at which Plan() may have something new to say by itself.
+  /// The next moment at which Plan() may have something new to say by itself: `now` when the last
+  /// plan has changed what is known.
   std::optional<TimePoint> NextDeadline(TimePoint now) const;
+  /// The functions planned since the last call: all others have the figures that they had.
+  std::set<std::string> TakePlanned() { return std::exchange(planned_, {}); }
 
   // ---- What is known ----
   const std::map<std::string, spec::Function>& functions() const { return functions_; }
   const std::map<std::string, Instance>& instances() const { return instances_; }
   const Instance* Find(const std::string& uid) const;
   Counts Count(const std::string& function_key) const;
-  std::string Revision(const spec::Function& function) const;
+  /// The current revision of a function that is known.
+  const std::string& Revision(const std::string& function_key) const {
+    return starts_.at(function_key).revision;
+  }
   /// Why the last start failed while its back-off runs; status and handshakes show it.
   std::optional<http::Refusal> LastFailure(const std::string& function_key, TimePoint now) const;
   /// How many sessions may be brought to an instance now.
   int Slots(const Instance& instance) const;
   /// Instances whose sidecars are to be asked for their state.
-  std::vector<std::string> Unknown() const;
+  std::vector<std::string> Unknown() const { return {unknown_.begin(), unknown_.end()}; }
 
  private:
   struct Starts {
@@ -215,11 +219,48 @@ class Fleet {
     std::optional<TimePoint> surplus_since;
     std::string revision;  // the current one, and since when
     TimePoint revision_since;
+    bool short_of_starts = false;  // it wants more instances than may be started now (H06)
   };
+  struct ByUid {
+    bool operator()(const Instance* a, const Instance* b) const { return a->pod.uid < b->pod.uid; }
+  };
+  /// What the instances of one function come to.
+  struct Group {
+    Counts counts;                       // all but `waiting`
+    std::set<Instance*, ByUid> members;  // whose pods name it, also where it has gone
+  };
+
+  // ---- What is kept as things change ----
+  /// Calls `change` with the instance, if it is known; what is counted of it follows.
+  template <typename F>
+  void Change(const std::string& uid, F&& change) {
+    const auto found = instances_.find(uid);
+    if (found == instances_.end()) return;
+    change(found->second);
+    Changed(&found->second);
+  }
+  /// It is counted anew, and there is something to plan.
+  void Changed(Instance* instance);
+  void AllChanged(const std::string& function_key);
+  void Recount(Instance* instance);
+  void LeaveGroup(Instance* instance);
+  Counts CountsOf(const Instance& instance) const;
+  std::optional<TimePoint> DeadlineOf(const Instance& instance) const;
+  std::optional<TimePoint> DeadlineOf(const spec::Function& function, TimePoint now) const;
+  /// Calls `what` with each instance of the function as it is now.
+  template <typename F>
+  void ForEach(const spec::Function& function, F&& what) {
+    const auto group = groups_.find(function.key());
+    if (group == groups_.end()) return;
+    for (Instance* instance : group->second.members) {
+      if (IsOf(*instance, function)) what(*instance);
+    }
+  }
 
   void PlanFunction(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
   void PlanStop(const spec::Function& function, std::vector<Action>* actions);
-  void CheckStarting(TimePoint now, std::vector<Action>* actions);
+  void PlanInstances(TimePoint now, std::vector<Action>* actions);
+  void CheckStarting(Instance* instance, TimePoint now, std::vector<Action>* actions);
   void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
             std::vector<Action>* actions);
   void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
@@ -230,11 +271,11 @@ class Fleet {
   void RefuseNewest(const spec::Function& function, std::size_t count, const http::Refusal& refusal,
                     std::vector<Action>* actions);
   enum class Stale { kAll, kOne };
-  void CloseStale(const spec::Function& function, Stale which, TimePoint now,
-                  std::vector<Action>* actions);
+  void CloseStale(const spec::Function& function, Stale which, std::vector<Action>* actions);
   void RetireSessions(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
+  void Close(Instance* instance, std::vector<Action>* actions);
   /// A free instance that is to be replaced: of an old revision, or too old itself.
-  bool IsStale(const Instance& instance, const spec::Function& function, TimePoint now) const;
+  bool IsStale(const Instance& instance, const spec::Function& function) const;
   void CloseSurplus(const std::string& key, int surplus, TimePoint now,
                     std::vector<Action>* actions);
   /// The instance is one of the function as it is now, not of one that had its name before.
@@ -243,14 +284,13 @@ class Fleet {
            instance.pod.function_key() == function.key();
   }
   const spec::Function* FunctionOf(const Instance& instance) const;
-  bool MayClose(const Instance& instance, TimePoint now) const;
+  bool MayClose(const Instance& instance) const { return !instance.closing && instance.closable; }
   /// Its server has ended: while it is started again nobody is sent there.
   void OnServerEnded(Instance* instance, TimePoint now);
   void MakeFree(Instance* instance, TimePoint now);
   int TakenSlots(const Instance& instance, int sessions) const;
   std::string NextName(const spec::Function& function);
-  /// The function's waiters, oldest first.
-  std::vector<Waiter> Waiting(const std::string& function_key) const;
+  /// The gateway of the one who has waited longest; "" where nobody waits.
   std::string HomeFor(const std::string& function_key) const;
 
   const Duration surplus_;
@@ -259,8 +299,15 @@ class Fleet {
   TimePoint started_;
   std::map<std::string, spec::Function> functions_;  // by key
   std::map<std::string, Instance> instances_;        // by pod uid
-  std::map<std::string, Waiter> waiters_;            // by request id
+  std::map<std::string, Group> groups_;              // by function key
   std::map<std::string, Starts> starts_;             // by function key
+  WaitingList waiters_;
+  std::set<std::string> unknown_;            // uids: their sidecars are to be asked
+  std::set<std::string> changed_instances_;  // uids, since the last plan
+  std::set<std::string> changed_functions_;  // keys, since the last plan
+  std::set<std::string> planned_;            // keys
+  Deadlines instance_deadlines_;             // by uid
+  Deadlines function_deadlines_;             // by key
 };
 
 }  // namespace wsf::fleet

@@ -16,25 +16,15 @@ http::Refusal AtMaxInstances() {  // H04
 
 }  // namespace
 
-std::vector<Waiter> Fleet::Waiting(const std::string& function_key) const {
-  std::vector<Waiter> waiting;
-  for (const auto& [id, waiter] : waiters_) {
-    if (waiter.function_key == function_key) waiting.push_back(waiter);
-  }
-  std::stable_sort(waiting.begin(), waiting.end(),
-                   [](const Waiter& a, const Waiter& b) { return a.since < b.since; });
-  return waiting;
-}
-
 void Fleet::RefuseNewest(const spec::Function& function, std::size_t count,
                          const http::Refusal& refusal, std::vector<Action>* actions) {
-  std::vector<Waiter> waiting = Waiting(function.key());
-  for (; count > 0 && !waiting.empty(); --count) {
+  const std::string key = function.key();
+  for (; count > 0; --count) {
     // Who came first is served first.
-    const Waiter& newest = waiting.back();
-    actions->push_back(TellRefuse{newest.gateway, newest.request_id, refusal});
-    waiters_.erase(newest.request_id);
-    waiting.pop_back();
+    const Waiter* newest = waiters_.Newest(key);
+    if (newest == nullptr) return;
+    actions->push_back(TellRefuse{newest->gateway, newest->request_id, refusal, key});
+    OnLeft(newest->request_id);
   }
 }
 
@@ -53,12 +43,12 @@ void Fleet::RefuseWaiting(const spec::Function& function, TimePoint now,
   const bool failing = starts.failures > 0 && now < starts.back_off_until &&
                        counts.starting + counts.free + counts.open_slots == 0 &&
                        starts.creating.empty();
-  if (failing) RefuseNewest(function, waiters_.size(), *LastFailure(key, now), actions);
+  if (failing) RefuseNewest(function, waiters_.Count(key), *LastFailure(key, now), actions);
 }
 
 std::string Fleet::HomeFor(const std::string& function_key) const {
-  const std::vector<Waiter> waiting = Waiting(function_key);
-  return waiting.empty() ? "" : waiting.front().gateway;
+  const Waiter* oldest = waiters_.Oldest(function_key);
+  return oldest == nullptr ? "" : oldest->gateway;
 }
 
 }  // namespace wsf::fleet

@@ -20,20 +20,35 @@ inline constexpr int kRelayPort = 17009;
 /// Keeps an ended pod until the ledger has counted it (contracts.md, "Record and ledger").
 inline constexpr char kLedgerFinalizer[] = "wsf.dev/ledger";
 
+/// What the delete of an ended instance asks for: the relay still runs then, and the server gets
+/// its SIGTERM at once (contracts.md, ledger).
+inline constexpr std::int64_t kEndedGraceSeconds = 2;
+
 /// Raise it when MakePod changes, so that instances are replaced (contracts.md, `revision`).
-inline constexpr char kTemplateVersion[] = "2";
+inline constexpr char kTemplateVersion[] = "4";
+
+/// What a relay is given (K23), as quantities; "" = none.
+struct RelayResources {
+  std::string cpu_request = "5m";
+  std::string cpu_limit;
+  std::string memory_request = "8Mi";
+  std::string memory_limit = "32Mi";
+};
 
 /// What every instance pod of this operator has in common.
 struct PodTemplate {
   std::string relay_image;
-  std::string operator_address;    ///< ip:port of InstanceService
-  std::string operator_authority;  ///< PEM; the next two are the admission certificate
+  RelayResources relay_resources;
+  bool keep_from_eviction = false;  ///< K25
+  std::string operator_address;     ///< ip:port of InstanceService
+  std::string operator_authority;   ///< PEM; the next two are the admission certificate
   std::string relay_certificate;
   std::string relay_key;
 };
 
 /// The pod of one instance, shape of architecture.md: the relay is the main container, the user's
-/// server a native sidecar container without a startup probe, `restartPolicy: Never` (K20, K21).
+/// server a native sidecar container without a startup probe, `restartPolicy: Never`. It satisfies
+/// Pod Security `restricted` whatever the function says (K20-K25).
 Json MakePod(const spec::Function& function, const std::string& name, const std::string& revision,
              const PodTemplate& common);
 
@@ -53,6 +68,7 @@ struct ContainerState {
 /// What the operator reads of a pod.
 struct Pod {
   std::string uid;
+  std::string version;  ///< resourceVersion
   std::string ns;
   std::string name;
   std::string function;      ///< label
@@ -62,6 +78,7 @@ struct Pod {
   std::string phase;
   std::int64_t created = 0;         ///< Unix time in microseconds
   std::chrono::microseconds age{};  ///< when it was parsed; 0 where `created` is not told
+  bool has_node = false;            ///< a kubelet has it; never with the process runtime
   bool deleting = false;
   std::int64_t grace_seconds = 0;  ///< of the deletion, else of the spec
   bool unschedulable = false;      ///< condition PodScheduled is False
@@ -72,10 +89,15 @@ struct Pod {
   ContainerState relay;
 
   std::string function_key() const { return ns + "/" + function; }
-  /// The instance has ended (contracts.md, "Record and ledger").
+  /// ip:port of the relay; "" while the pod's IP is not known.
+  std::string RelayAddress() const;
+  /// Whether the relay may say so of itself: it may be quicker than the pod's status.
+  bool MayBeAt(const std::string& address) const { return ip.empty() || address == RelayAddress(); }
+  /// The instance has ended (contracts.md, "Record and ledger"). On a node only its kubelet can say
+  /// so: what it has told last may lag behind a relay that runs already.
   bool ended() const {
     return relay.terminated || phase == "Succeeded" || phase == "Failed" ||
-           (deleting && !relay.running);
+           (deleting && !relay.running && !has_node);
   }
 };
 

@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr auto kBackOff = milliseconds(100);
+constexpr int kPageSize = 500;
 constexpr auto kBackOffMax = milliseconds(30000);
 
 std::string UidOf(const Json& object) {
@@ -47,8 +48,17 @@ std::string Informer::Query(const std::string& more) const {
 }
 
 void Informer::List() {
-  client_->Get(Query(""), [this, number = ++lists_](const Response& response) {
-    if (number == lists_) OnList(response);
+  ++lists_;
+  unseen_ = known_;
+  ListPage("");
+}
+
+// Never with resourceVersion=0: the list is to be consistent (contracts.md, ledger).
+void Informer::ListPage(const std::string& more) {
+  std::string query = absl::StrCat("limit=", kPageSize);
+  if (!more.empty()) absl::StrAppend(&query, "&continue=", more);
+  client_->Get(Query(query), [this, number = lists_](const Response& response) {
+    if (number == lists_) OnPage(response);
   });
 }
 
@@ -58,19 +68,20 @@ void Informer::ListAgain() {
   List();
 }
 
-void Informer::OnList(const Response& response) {
+void Informer::OnPage(const Response& response) {
   if (!response.ok() || !response.body.is_object()) {
     observe::Log(observe::Level::kWarning, "list failed",
                  {{"path", path_}, {"error", response.Message()}});
     return Again([this] { List(); });
   }
-  expired_ = false;
-  std::map<std::string, std::string> gone = known_;
   for (const Json& item : response.body.value("items", Json::array())) {
-    gone.erase(NameOf(item));
+    unseen_.erase(NameOf(item));
     Tell(item);
   }
-  for (const auto& [name, uid] : gone) {
+  const std::string more = response.body.value("metadata", Json::object()).value("continue", "");
+  if (!more.empty()) return ListPage(more);
+  expired_ = false;
+  for (const auto& [name, uid] : std::exchange(unseen_, {})) {
     known_.erase(name);
     callbacks_.on_gone(uid);
   }
@@ -101,7 +112,8 @@ void Informer::OnLine(const std::string& line) {
   const std::string type = event.value("type", "");
   const Json object = event.value("object", Json::object());
   if (type == "ERROR") {
-    expired_ = object.value("code", 0) == 410;
+    // 410, or a cache of the API server that has fallen behind: only a list tells what is there.
+    expired_ = true;
     return;
   }
   back_off_ = kBackOff;

@@ -12,9 +12,9 @@
 
 namespace wsf::kube {
 
-/// Tells of every object of one kind and of every change of it: lists, watches from there with
-/// bookmarks, resumes from the last version that was handled, lists anew after a 410 and then tells
-/// of the objects that have gone meanwhile.
+/// Tells of every object of one kind and of every change of it: lists page by page, watches from
+/// there with bookmarks, resumes from the last version that was handled, lists anew after an error
+/// event (a 410 above all) and then tells of the objects that have gone meanwhile.
 ///
 /// Threading: confined to the operator's thread.
 class Informer {
@@ -35,7 +35,8 @@ class Informer {
 
  private:
   void List();
-  void OnList(const Response& response);
+  void ListPage(const std::string& more);
+  void OnPage(const Response& response);
   void Watch();
   void OnLine(const std::string& line);
   void OnEnd(const absl::Status& status);
@@ -50,10 +51,11 @@ class Informer {
   boost::asio::steady_timer timer_;
   std::chrono::milliseconds back_off_;
   std::unique_ptr<Client::Watch> watch_;
-  std::string version_;                       // of the last handled event
-  int lists_ = 0;                             // the answer to an older one is dropped
-  bool expired_ = false;                      // a 410: the version is too old
-  std::map<std::string, std::string> known_;  // uid by namespace and name
+  std::string version_;                        // of the last handled event
+  std::map<std::string, std::string> unseen_;  // of known_, not in the pages read so far
+  int lists_ = 0;                              // the answer to an older one is dropped
+  bool expired_ = false;                       // an error event: the version is of no use
+  std::map<std::string, std::string> known_;   // uid by namespace and name
 };
 
 }  // namespace wsf::kube

@@ -180,7 +180,10 @@ void Ledger::PlanFunction(const std::string& function_uid, TimePoint now,
       Acknowledge(&instance, actions);
     }
     const bool over = instance.account.reported_all() || instance.account.Ended(now);
-    if (over && !pod.deleting && IsDue(&instance.remove_again, now)) {
+    // Whoever deleted it with its own grace, for which a server may ignore its SIGTERM, did not
+    // know that all is said.
+    const bool is_slow = pod.deleting && pod.grace_seconds > instances::kEndedGraceSeconds;
+    if (over && (!pod.deleting || is_slow) && IsDue(&instance.remove_again, now)) {
       actions->push_back(RemovePod{uid});
     }
   }

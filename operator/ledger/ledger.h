@@ -75,6 +75,9 @@ class Ledger {
   void OnWriting(const std::string& function_uid, const Book& book);
   std::optional<TimePoint> NextDeadline(TimePoint now) const;
 
+  /// Whether its book may be about to change by what its pods or time have brought.
+  bool IsBusy(const std::string& function_uid) const { return busy_.contains(function_uid); }
+
   /// The book of the last version read; nullptr for an unknown function.
   const Book* BookOf(const std::string& function_uid) const;
 

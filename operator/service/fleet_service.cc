@@ -54,6 +54,13 @@ class Reactor final : public grpc::ServerBidiReactor<v1::FromGateway, v1::ToGate
   v1::FromGateway incoming_;
 };
 
+// A follower's: over at once.
+class Elsewhere final : public grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway> {
+ public:
+  explicit Elsewhere(grpc::Status status) { Finish(std::move(status)); }
+  void OnDone() override { delete this; }
+};
+
 void Link::Send(v1::ToGateway message) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (reactor_ == nullptr) return;
@@ -76,7 +83,8 @@ void Link::WriteNext() {
 }  // namespace
 
 grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway>* FleetService::Attach(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* context) {
+  if (!leader_->here()) return new Elsewhere(PointToLeader(*leader_, port_, context));
   return new Reactor(handler_);
 }
 

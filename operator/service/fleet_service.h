@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
+#include "operator/service/leader.h"
 #include "wsf/v1/fleet.grpc.pb.h"
 
 namespace wsf::service {
@@ -27,16 +28,19 @@ class FleetHandler {
   virtual void OnDetach(std::shared_ptr<GatewayLink> link) = 0;
 };
 
-/// FleetService: one stream per gateway.
+/// FleetService: one stream per gateway; a follower points to the leader's `port`.
 class FleetService final : public v1::FleetService::CallbackService {
  public:
-  explicit FleetService(FleetHandler* handler) : handler_(handler) {}
+  FleetService(FleetHandler* handler, const Leader* leader, int port)
+      : handler_(handler), leader_(leader), port_(port) {}
 
   grpc::ServerBidiReactor<v1::FromGateway, v1::ToGateway>* Attach(
       grpc::CallbackServerContext* context) override;
 
  private:
   FleetHandler* const handler_;
+  const Leader* const leader_;
+  const int port_;
 };
 
 }  // namespace wsf::service

@@ -23,6 +23,10 @@ grpc::ServerUnaryReactor* InstanceService::Listening(grpc::CallbackServerContext
                                                      const v1::ListeningRequest* request,
                                                      v1::ListeningResponse* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (!leader_->here()) {
+    reactor->Finish(PointToLeader(*leader_, port_, context));
+    return reactor;
+  }
   handler_->Listening(BearerToken(*context), *request,
                       [reactor, response](grpc::Status status, v1::ListeningResponse answer) {
                         *response = std::move(answer);
@@ -35,6 +39,10 @@ grpc::ServerUnaryReactor* InstanceService::Ended(grpc::CallbackServerContext* co
                                                  const v1::EndedRequest* request,
                                                  v1::EndedResponse*) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (!leader_->here()) {
+    reactor->Finish(PointToLeader(*leader_, port_, context));
+    return reactor;
+  }
   handler_->Ended(BearerToken(*context), *request,
                   [reactor](grpc::Status status) { reactor->Finish(std::move(status)); });
   return reactor;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "operator/service/leader.h"
 #include "wsf/v1/instance.grpc.pb.h"
 
 namespace wsf::service {
@@ -19,10 +20,12 @@ class InstanceHandler {
   virtual void Ended(std::string token, v1::EndedRequest request, EndedDone done) = 0;
 };
 
-/// InstanceService: takes the bearer token out of the metadata and hands on.
+/// InstanceService: takes the bearer token out of the metadata and hands on; a follower points to
+/// the leader's `port`.
 class InstanceService final : public v1::InstanceService::CallbackService {
  public:
-  explicit InstanceService(InstanceHandler* handler) : handler_(handler) {}
+  InstanceService(InstanceHandler* handler, const Leader* leader, int port)
+      : handler_(handler), leader_(leader), port_(port) {}
 
   grpc::ServerUnaryReactor* Listening(grpc::CallbackServerContext* context,
                                       const v1::ListeningRequest* request,
@@ -33,6 +36,8 @@ class InstanceService final : public v1::InstanceService::CallbackService {
 
  private:
   InstanceHandler* const handler_;
+  const Leader* const leader_;
+  const int port_;
 };
 
 }  // namespace wsf::service

@@ -37,12 +37,21 @@ struct Conditions {
 
 Conditions Judge(const Facts& facts) {
   const spec::Function& function = facts.function;
-  const Condition settled = {"Reconciling", false, "Settled", ""};
+  Condition settled = {"Reconciling", false, "Settled", ""};
   if (!function.errors.empty()) {
     const std::string what = absl::StrJoin(function.errors, "; ");
     return {{"Ready", false, "InvalidSpec", what}, settled, {"Stalled", true, "InvalidSpec", what}};
   }
-  const Condition well = {"Stalled", false, "Running", ""};
+  if (facts.counts.outdated > 0) {
+    settled = {"Reconciling", true, "Replacing",
+               absl::StrCat(facts.counts.outdated, " instances of an older revision are replaced")};
+  }
+  Condition well = {"Stalled", false, "Running", ""};
+  if (!facts.lost_hosts.empty()) {
+    const auto& [host, owner] = *facts.lost_hosts.begin();
+    well = {"Stalled", true, "HostConflict",
+            absl::StrCat(host, " belongs to the older function ", owner)};
+  }
   if (function.spec.suspend) {
     return {{"Ready", false, "Suspended", "spec.suspend is true"}, settled, well};
   }

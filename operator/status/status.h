@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Facts {
   fleet::Counts counts;
   const ledger::Book& book;
   std::optional<http::Refusal> failure;  ///< the last start failed
+  /// Hosts that it claims and that are an older function's (K11).
+  std::map<std::string, std::string> lost_hosts;
 };
 
 /// The status (kubernetes.md section 1), kstatus conditions included (K04). A condition whose

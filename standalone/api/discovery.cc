@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "common/spec/crd.h"
 #include "standalone/api/resource.h"
 
 namespace wsf::api {
@@ -41,6 +42,11 @@ Json ResourceList(const std::string& path) {
     status.erase("categories");
     status["verbs"] = {"get", "patch", "update"};
     list.push_back(status);
+    if (!each.has_scale) continue;
+    Json scale = status;
+    scale["name"] = std::string(each.plural) + "/scale";
+    scale.update({{"group", "autoscaling"}, {"version", "v1"}, {"kind", "Scale"}});
+    list.push_back(scale);
   }
   return {{"kind", "APIResourceList"},
           {"apiVersion", "v1"},
@@ -62,23 +68,37 @@ Json Groups() {
   return {{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", list}};
 }
 
-// kubectl asks whether PATCH knows fieldValidation before it applies.
+// The kinds that are explained: ours alone, by its definition.
+Json SchemasOf(const Resource& resource) {
+  if (!IsFunction(resource)) return Json::object();
+  Json schema = spec::FunctionSchema();
+  schema["x-kubernetes-group-version-kind"] = {
+      {{"group", resource.group}, {"version", resource.version}, {"kind", resource.kind}}};
+  return {{std::string("dev.wsf.") + resource.version + "." + resource.kind, schema}};
+}
+
+// kubectl asks whether PATCH knows fieldValidation and dryRun before it uses them, and explains by
+// the schemas.
 Json OpenApiOf(const std::string& path) {
   Json paths = Json::object();
+  Json schemas = Json::object();
   for (const Resource& each : Resources()) {
     if ("/openapi/v3" + each.path() != path) continue;
     const std::string item = each.path() + (each.namespaced ? "/namespaces/{namespace}/" : "/") +
                              each.plural + "/{name}";
-    paths[item] = {{"patch",
-                    {{"parameters", {{{"name", "fieldValidation"}, {"in", "query"}}}},
-                     {"x-kubernetes-group-version-kind",
-                      {{"group", each.group}, {"version", each.version}, {"kind", each.kind}}},
-                     {"responses", Json::object()}}}};
+    schemas.update(SchemasOf(each));
+    paths[item] = {
+        {"patch",
+         {{"parameters",
+           {{{"name", "fieldValidation"}, {"in", "query"}}, {{"name", "dryRun"}, {"in", "query"}}}},
+          {"x-kubernetes-group-version-kind",
+           {{"group", each.group}, {"version", each.version}, {"kind", each.kind}}},
+          {"responses", Json::object()}}}};
   }
   return {{"openapi", "3.0.0"},
           {"info", {{"title", "wsf"}, {"version", "v1"}}},
           {"paths", paths},
-          {"components", {{"schemas", Json::object()}}}};
+          {"components", {{"schemas", schemas}}}};
 }
 
 Json OpenApiIndex() {

@@ -7,19 +7,56 @@
 #include "absl/strings/match.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/spec/crd.h"
 #include "common/spec/function.h"
+#include "common/spec/schema.h"
+#include "standalone/api/managers.h"
 
 namespace wsf::api {
 namespace {
 
 constexpr int kDefaultGraceSeconds = 30;
+constexpr std::size_t kGeneratedLength = 5;
 
 std::string Now() { return Rfc3339Seconds(UnixMicros()); }
 
-bool IsFunction(const Resource& resource) {
-  return std::string_view(resource.plural) == "websocketfunctions";
+// Those that people write. Of the others nobody asks, and they change many times a second.
+bool HasManagers(const Resource& resource) {
+  const std::string_view plural = resource.plural;
+  return plural != "pods" && plural != "events" && plural != "leases";
 }
-bool IsPod(const Resource& resource) { return std::string_view(resource.plural) == "pods"; }
+
+const Json& SchemaOf(const Resource& resource) {
+  static const auto* const kNone = new Json(Json::object());
+  return IsFunction(resource) ? spec::FunctionSchema() : *kNone;
+}
+
+Json WithoutStatus(const Resource& resource, Json object) {
+  if (resource.has_status) object.erase("status");
+  return object;
+}
+
+Manager ManagerOf(const Resource& resource, const Writer& by, const char* operation) {
+  return {by.manager, operation, resource.group_version(), Now(), {}};
+}
+
+Error ConflictOf(const std::vector<Managers::Conflict>& conflicts) {
+  std::string what = "Apply failed with " + std::to_string(conflicts.size()) +
+                     (conflicts.size() == 1 ? " conflict:" : " conflicts:");
+  for (const Managers::Conflict& each : conflicts) {
+    what += "\n- " + Readable(each.path) + " is managed by \"" + each.manager + "\"";
+  }
+  return Conflict(what);
+}
+
+bool HasNewFinalizer(const Json& stored, const Json& metadata) {
+  if (!stored.contains("deletionTimestamp")) return false;
+  const Json old = stored.value("finalizers", Json::array());
+  const Json now = metadata.value("finalizers", Json::array());
+  return std::any_of(now.begin(), now.end(), [&old](const Json& each) {
+    return std::find(old.begin(), old.end(), each) == old.end();
+  });
+}
 
 // DNS label or subdomain (RFC 1123), as Kubernetes wants names.
 bool IsName(const std::string& name) {
@@ -54,7 +91,8 @@ bool IsMapOfTexts(const Json& map) {
 
 // What everything else here relies on: a stored object's metadata has the right types.
 std::optional<Error> CheckMetadata(const Json& metadata) {
-  for (const char* text : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
+  for (const char* text :
+       {"name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
     if (metadata.contains(text) && !metadata[text].is_string() && !metadata[text].is_null()) {
       return BadRequest(std::string("metadata.") + text + " must be a string");
     }
@@ -94,12 +132,22 @@ std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
 
 }  // namespace
 
-Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Json object) {
-  if (!object.is_object() || !object["metadata"].is_object()) {
-    return BadRequest("metadata is missing");
-  }
+Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Json object,
+                             const Writer& by) {
+  return Add(resource, ns, std::move(object), by, "Update");
+}
+
+Result<Json> Objects::Add(const Resource& resource, const std::string& ns, Json object,
+                          const Writer& by, const char* operation) {
+  if (!object.is_object()) return BadRequest("the body is no object");
   Json& metadata = object["metadata"];
+  if (metadata.is_null()) metadata = Json::object();
+  if (!metadata.is_object()) return BadRequest("metadata is no object");
   if (const auto error = CheckMetadata(metadata)) return *error;
+  const std::string prefix = metadata.value("generateName", "");
+  if (!prefix.empty() && metadata.value("name", "").empty()) {
+    metadata["name"] = prefix + NewUuid().substr(0, kGeneratedLength);
+  }
   const std::string name = metadata.value("name", "");
   if (!IsName(name)) {
     return Invalid("metadata.name: \"" + name + "\" must be lower case letters, digits and '-'");
@@ -110,63 +158,91 @@ Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Js
   }
   if (resource.namespaced) metadata["namespace"] = ns;
   if (const auto error = Validate(resource, object, nullptr)) return *error;
-  metadata["uid"] = NewUuid();
-  metadata["creationTimestamp"] = Now();
-  if (resource.has_status) metadata["generation"] = 1;
+  if (IsFunction(resource)) object.erase("status");
+  if (HasManagers(resource)) {
+    Managers managers{Json()};
+    managers.OnUpdate(ManagerOf(resource, by, operation), {}, LeavesOf(SchemaOf(resource), object));
+    metadata["managedFields"] = managers.ToManagedFields();
+  }
+  if (IsFunction(resource)) object = spec::WithDefaults(SchemaOf(resource), std::move(object));
+  object["metadata"]["uid"] = NewUuid();
+  object["metadata"]["creationTimestamp"] = Now();
+  if (resource.has_status) object["metadata"]["generation"] = 1;
   object["apiVersion"] = resource.group_version();
   object["kind"] = resource.kind;
-  if (IsFunction(resource)) object.erase("status");
   if (IsPod(resource)) object["status"] = {{"phase", "Pending"}};
+  if (by.is_dry_run) return object;
   return *store_->Put(resource, std::move(object));
 }
 
 Result<Json> Objects::Update(const Resource& resource, const std::string& ns,
-                             const std::string& name, Part part, Json object) {
+                             const std::string& name, Part part, Json object, const Writer& by) {
   const Store::Object stored = store_->Find(resource, ns, name);
   if (stored == nullptr) return NotFound(resource.plural, name);
   if (!object.is_object() || !object["metadata"].is_object()) {
     return BadRequest("the body is not an object with metadata");
   }
   if (const auto error = CheckPreconditions(object["metadata"], *stored, resource)) return *error;
-  Json result = *stored;
   if (part == Part::kStatus) {
+    Json result = *stored;
     result["status"] = object.value("status", Json::object());
-  } else {
-    // What a client may not change stays.
-    Json metadata = object["metadata"];
-    for (const char* fixed : {"uid", "name", "namespace", "creationTimestamp", "generation",
-                              "deletionTimestamp", "deletionGracePeriodSeconds"}) {
-      if ((*stored)["metadata"].contains(fixed)) {
-        metadata[fixed] = (*stored)["metadata"][fixed];
-      } else {
-        metadata.erase(fixed);
-      }
-    }
-    result = std::move(object);
-    result["metadata"] = std::move(metadata);
-    result["apiVersion"] = resource.group_version();
-    result["kind"] = resource.kind;
-    if (resource.has_status) {
-      result.erase("status");
-      if (stored->contains("status")) result["status"] = (*stored)["status"];
-      if (result.value("spec", Json()) != stored->value("spec", Json())) {
-        result["metadata"]["generation"] =
-            (*stored)["metadata"].value("generation", std::int64_t{1}) + 1;
-      }
-    }
-    if (const auto error = CheckMetadata(result["metadata"])) return *error;
-    if (const auto error = Validate(resource, result, stored.get())) return *error;
+    return Save(resource, *stored, std::move(result), by);
   }
-  result["metadata"]["resourceVersion"] = (*stored)["metadata"]["resourceVersion"];
-  if (result == *stored) return result;  // nothing changed: no new version, no event
-  const Json written = *store_->Put(resource, std::move(result));
+  if (HasManagers(resource)) {
+    // A client may tell otherwise who has managed what until now: kubectl does, as it moves from
+    // client-side to server-side apply.
+    const Json known = (*stored)["metadata"].value("managedFields", Json::array());
+    Managers managers(object["metadata"].value("managedFields", known));
+    managers.OnUpdate(ManagerOf(resource, by, "Update"), LeavesOf(SchemaOf(resource), *stored),
+                      LeavesOf(SchemaOf(resource), WithoutStatus(resource, object)));
+    object["metadata"]["managedFields"] = managers.ToManagedFields();
+  }
+  return Replace(resource, *stored, std::move(object), by);
+}
+
+Result<Json> Objects::Replace(const Resource& resource, const Json& stored, Json object,
+                              const Writer& by) {
+  // What a client may not change stays.
+  Json& metadata = object["metadata"];
+  for (const char* fixed : {"uid", "name", "namespace", "creationTimestamp", "generation",
+                            "deletionTimestamp", "deletionGracePeriodSeconds"}) {
+    if (stored["metadata"].contains(fixed)) {
+      metadata[fixed] = stored["metadata"][fixed];
+    } else {
+      metadata.erase(fixed);
+    }
+  }
+  object["apiVersion"] = resource.group_version();
+  object["kind"] = resource.kind;
+  if (const auto error = CheckMetadata(metadata)) return *error;
+  if (HasNewFinalizer(stored["metadata"], metadata)) {
+    return Invalid("metadata.finalizers must not get more once the object is being deleted");
+  }
+  object = WithoutStatus(resource, std::move(object));
+  if (const auto error = Validate(resource, object, &stored)) return *error;
+  if (IsFunction(resource)) object = spec::WithDefaults(SchemaOf(resource), std::move(object));
+  if (resource.has_status) {
+    if (stored.contains("status")) object["status"] = stored["status"];
+    if (object.value("spec", Json()) != stored.value("spec", Json())) {
+      object["metadata"]["generation"] =
+          stored["metadata"].value("generation", std::int64_t{1}) + 1;
+    }
+  }
+  return Save(resource, stored, std::move(object), by);
+}
+
+Json Objects::Save(const Resource& resource, const Json& stored, Json object, const Writer& by) {
+  object["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"];
+  // Where nothing has changed there is no new version, and no event.
+  if (by.is_dry_run || object == stored) return object;
+  const Json written = *store_->Put(resource, std::move(object));
   RemoveIfDone(resource, written);
   return written;
 }
 
 Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
                             const std::string& name, Part part, const std::string& content_type,
-                            const Json& patch) {
+                            const Json& patch, const Writer& by) {
   const Store::Object stored = store_->Find(resource, ns, name);
   if (stored == nullptr) return NotFound(resource.plural, name);
   Json result = *stored;
@@ -177,23 +253,57 @@ Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
       return Invalid(std::string("the patch does not fit: ") + error.what());
     }
   } else if (absl::StartsWith(content_type, "application/merge-patch+json") ||
-             absl::StartsWith(content_type, "application/strategic-merge-patch+json")) {
+             (absl::StartsWith(content_type, "application/strategic-merge-patch+json") &&
+              !IsFunction(resource))) {
     result.merge_patch(patch);
   } else {
     return Error{415, "UnsupportedMediaType", "patches of " + content_type + " are not served"};
   }
   // A version named in the patch is a precondition; else the one just read is current.
-  return Update(resource, ns, name, part, std::move(result));
+  const Json& metadata = result["metadata"];
+  if (metadata.is_object() && metadata.value("uid", Json()) != (*stored)["metadata"]["uid"] &&
+      metadata.value("resourceVersion", Json()) == (*stored)["metadata"]["resourceVersion"]) {
+    return Invalid("metadata.uid must stay as it is");
+  }
+  return Update(resource, ns, name, part, std::move(result), by);
+}
+
+Result<Json> Objects::Apply(const Resource& resource, const std::string& ns,
+                            const std::string& name, Json applied, Force force, const Writer& by) {
+  if (!applied.is_object() || !applied["metadata"].is_object()) {
+    return BadRequest("the body is not an object with metadata");
+  }
+  if (applied["metadata"].contains("managedFields")) {
+    return BadRequest("metadata.managedFields must be left out of what is applied");
+  }
+  applied["metadata"]["name"] = name;
+  const Store::Object stored = store_->Find(resource, ns, name);
+  if (stored == nullptr) return Add(resource, ns, std::move(applied), by, "Apply");
+  if (const auto error = CheckMetadata(applied["metadata"])) return *error;
+  if (const auto error = CheckPreconditions(applied["metadata"], *stored, resource)) return *error;
+  const Json& schema = SchemaOf(resource);
+  applied = WithoutStatus(resource, std::move(applied));
+  const Leaves wanted = LeavesOf(schema, applied);
+  const Leaves found = LeavesOf(schema, *stored);
+  const Manager manager = ManagerOf(resource, by, "Apply");
+  Managers managers((*stored)["metadata"].value("managedFields", Json::array()));
+  const auto conflicts = managers.ConflictsOf(manager, found, wanted);
+  if (force == Force::kNo && !conflicts.empty()) return ConflictOf(conflicts);
+  const FieldSet gone = managers.OnApply(manager, found, wanted);
+  Json result = Without(schema, Merged(schema, *stored, applied), gone);
+  result["metadata"]["managedFields"] = managers.ToManagedFields();
+  return Replace(resource, *stored, std::move(result), by);
 }
 
 Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
-                             const std::string& name, const Json& options) {
+                             const std::string& name, const Json& options, const Writer& by) {
   const Store::Object stored = store_->Find(resource, ns, name);
   if (stored == nullptr) return NotFound(resource.plural, name);
   const Json preconditions = options.value("preconditions", Json::object());
   if (const auto error = CheckPreconditions(preconditions, *stored, resource)) return *error;
   Json object = *stored;
   Json& metadata = object["metadata"];
+  if (by.is_dry_run) return *stored;
   const bool was_deleting = metadata.contains("deletionTimestamp");
   std::int64_t grace = 0;
   if (IsPod(resource)) {
@@ -205,6 +315,9 @@ Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
     }
   }
   if (!was_deleting) metadata["deletionTimestamp"] = Now();
+  if (!was_deleting && metadata.contains("generation")) {
+    metadata["generation"] = metadata["generation"].get<std::int64_t>() + 1;
+  }
   metadata["deletionGracePeriodSeconds"] = grace;
   const Json written = object == *stored ? *stored : *store_->Put(resource, std::move(object));
   RemoveIfDone(resource, written);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standalone/api/resource.h"
 
+#include <string_view>
+
 namespace wsf::api {
 
 const std::vector<Resource>& Resources() {
@@ -18,10 +20,17 @@ const std::vector<Resource>& Resources() {
        {"wsf"},
        {"websocketfunctions"},
        true,
+       true,
        true},
   };
   return kResources;
 }
+
+bool IsFunction(const Resource& resource) {
+  return std::string_view(resource.plural) == "websocketfunctions";
+}
+
+bool IsPod(const Resource& resource) { return std::string_view(resource.plural) == "pods"; }
 
 const Resource* FindResource(const std::string& group_path, const std::string& plural) {
   for (const Resource& each : Resources()) {

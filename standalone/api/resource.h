@@ -17,6 +17,7 @@ struct Resource {
   std::vector<std::string> categories;
   bool namespaced;
   bool has_status;
+  bool has_scale = false;
 
   /// "v1" or "wsf.dev/v1alpha1".
   std::string group_version() const {
@@ -27,6 +28,9 @@ struct Resource {
 };
 
 const std::vector<Resource>& Resources();
+
+bool IsFunction(const Resource& resource);
+bool IsPod(const Resource& resource);
 
 /// nullptr when it is not served.
 const Resource* FindResource(const std::string& group_path, const std::string& plural);

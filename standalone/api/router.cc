@@ -9,6 +9,7 @@
 #include "common/base/time.h"
 #include "common/spec/yaml.h"
 #include "standalone/api/discovery.h"
+#include "standalone/api/scale.h"
 
 namespace wsf::api {
 namespace {
@@ -29,8 +30,17 @@ const char* TypeName(Change::Type type) {
   return "";
 }
 
+bool IsApply(const Request& request) {
+  return absl::StartsWith(request.content_type, "application/apply-patch+yaml");
+}
+
 std::optional<Json> ParseBody(const Request& request) {
   if (request.body.empty()) return Json::object();
+  if (IsApply(request)) {
+    const auto documents = spec::ParseYaml(request.body);
+    if (!documents.ok() || documents->size() != 1) return std::nullopt;
+    return documents->front();
+  }
   Json json = Json::parse(request.body, nullptr, false);
   if (!json.is_discarded()) return json;
   return std::nullopt;
@@ -135,9 +145,12 @@ std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
     return ErrorReply({404, "NotFound", "the server could not find the requested resource"});
   }
   if (request.method == "GET") return Read(request, *target);
+  const bool is_new = request.method == "POST" ||
+                      (IsApply(request) && objects_->store().Find(*target->resource, target->ns,
+                                                                  target->name) == nullptr);
   const Result<Json> result = Write(request, *target);
   if (const Error* error = std::get_if<Error>(&result)) return ErrorReply(*error);
-  return JsonReply(request.method == "POST" ? 201 : 200, std::get<Json>(result));
+  return JsonReply(is_new ? 201 : 200, std::get<Json>(result));
 }
 
 std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Target& target) {
@@ -147,6 +160,11 @@ std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Tar
   if (target.subresource == "log") return Log(request, target);
   const Store::Object object = objects_->store().Find(*target.resource, target.ns, target.name);
   if (object == nullptr) return ErrorReply(NotFound(target.resource->plural, target.name));
+  if (target.subresource == "scale" && target.resource->has_scale)
+    return JsonReply(200, ScaleOf(*object));
+  if (!target.subresource.empty() && target.subresource != "status") {
+    return ErrorReply(NotFound(target.subresource, target.name));
+  }
   if (!WantsTable(request)) return JsonReply(200, *object);
   return JsonReply(
       200, MakeTable(*target.resource, {object}, (*object)["metadata"].value("resourceVersion", ""),
@@ -175,30 +193,75 @@ Reply Router::List(const Request& request, const Target& target) {
 Result<Json> Router::Write(const Request& request, const Target& target) {
   const Resource& resource = *target.resource;
   std::optional<Json> body = ParseBody(request);
-  if (!body) return BadRequest("the body is not JSON");
+  if (!body) return BadRequest("the body is neither JSON nor YAML of one object");
   if (!body->is_object() && !body->is_array()) return BadRequest("the body is not an object");
+  const std::string dry_run = Get(request.query, "dryRun");
+  if (!dry_run.empty() && dry_run != "All") return Invalid("dryRun must be All");
+  Writer by;
+  by.is_dry_run = !dry_run.empty();
+  if (const std::string manager = Get(request.query, "fieldManager"); !manager.empty())
+    by.manager = manager;
+  if (request.method == "POST" && target.name.empty()) {
+    return objects_->Create(resource, target.ns, *std::move(body), by);
+  }
+  if (target.name.empty()) return Error{405, "MethodNotAllowed", "name an object"};
+  if (target.subresource == "scale" && resource.has_scale) return Scale(request, target, *body, by);
   const auto part =
       target.subresource == "status" ? Objects::Part::kStatus : Objects::Part::kObject;
   if (!target.subresource.empty() && part != Objects::Part::kStatus) {
     return NotFound(target.subresource, target.name);
   }
-  if (!Get(request.query, "dryRun").empty()) {
-    return BadRequest("dry runs are not served by the embedded API");
-  }
-  if (request.method == "POST" && target.name.empty()) {
-    return objects_->Create(resource, target.ns, *std::move(body));
-  }
-  if (target.name.empty()) return Error{405, "MethodNotAllowed", "name an object"};
   if (request.method == "PUT") {
-    return objects_->Update(resource, target.ns, target.name, part, *std::move(body));
+    return objects_->Update(resource, target.ns, target.name, part, *std::move(body), by);
+  }
+  if (request.method == "PATCH" && IsApply(request)) {
+    if (Get(request.query, "fieldManager").empty()) {
+      return Invalid("fieldManager must be set for an apply");
+    }
+    if (part == Objects::Part::kStatus) return BadRequest("a status cannot be applied");
+    const auto force =
+        Get(request.query, "force") == "true" ? Objects::Force::kYes : Objects::Force::kNo;
+    return objects_->Apply(resource, target.ns, target.name, *std::move(body), force, by);
   }
   if (request.method == "PATCH") {
-    return objects_->Patch(resource, target.ns, target.name, part, request.content_type, *body);
+    return objects_->Patch(resource, target.ns, target.name, part, request.content_type, *body, by);
   }
   if (request.method == "DELETE") {
-    return objects_->Delete(resource, target.ns, target.name, *body);
+    by.is_dry_run |= !body->value("dryRun", Json::array()).empty();  // a DeleteOptions
+    Result<Json> deleted = objects_->Delete(resource, target.ns, target.name, *body, by);
+    const Json* object = std::get_if<Json>(&deleted);
+    // Of what has gone at once only that is told; a pod is told as it was.
+    if (object == nullptr || IsPod(resource) || (*object)["metadata"].contains("finalizers")) {
+      return deleted;
+    }
+    return Json{{"kind", "Status"},
+                {"apiVersion", "v1"},
+                {"metadata", Json::object()},
+                {"status", "Success"},
+                {"details", {{"name", target.name}, {"kind", resource.plural}}}};
   }
   return Error{405, "MethodNotAllowed", request.method + " is not served"};
+}
+
+Result<Json> Router::Scale(const Request& request, const Target& target, const Json& body,
+                           const Writer& by) {
+  if (request.method != "PUT" && request.method != "PATCH") {
+    return Error{405, "MethodNotAllowed", request.method + " is not served"};
+  }
+  Json scale = body;
+  if (request.method == "PATCH") {
+    const Store::Object object = objects_->store().Find(*target.resource, target.ns, target.name);
+    if (object == nullptr) return NotFound(target.resource->plural, target.name);
+    scale = ScaleOf(*object);
+    scale.merge_patch(body);
+  }
+  const Result<Json> patch = PatchOfScale(scale);
+  if (std::holds_alternative<Error>(patch)) return patch;
+  const Result<Json> written =
+      objects_->Patch(*target.resource, target.ns, target.name, Objects::Part::kObject,
+                      "application/merge-patch+json", std::get<Json>(patch), by);
+  if (std::holds_alternative<Error>(written)) return written;
+  return ScaleOf(std::get<Json>(written));
 }
 
 Reply Router::Log(const Request& request, const Target& target) {

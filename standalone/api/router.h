@@ -86,6 +86,8 @@ class Router {
   static std::optional<Target> ParsePath(const std::string& path);
 
   Result<Json> Write(const Request& request, const Target& target);
+  Result<Json> Scale(const Request& request, const Target& target, const Json& body,
+                     const Writer& by);
   std::variant<Reply, Watch, Proxy> Read(const Request& request, const Target& target);
   Reply List(const Request& request, const Target& target);
   Watch StartWatch(const Request& request, const Target& target);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standalone/api/table.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -139,28 +140,51 @@ Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objec
 }
 
 Selector::Selector(const std::string& text) {
-  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
-    const std::string term(absl::StripAsciiWhitespace(part));
-    const std::size_t differs = term.find("!=");
-    const std::size_t equals = term.find('=');
-    if (differs != std::string::npos) {
-      terms_.push_back({term.substr(0, differs), Kind::kDiffers, term.substr(differs + 2)});
-    } else if (equals != std::string::npos) {
-      const bool doubled = term.compare(equals, 2, "==") == 0;
-      terms_.push_back(
-          {term.substr(0, equals), Kind::kEquals, term.substr(equals + (doubled ? 2 : 1))});
-    } else if (term[0] == '!') {
-      terms_.push_back({term.substr(1), Kind::kMissing, ""});
-    } else {
-      terms_.push_back({term, Kind::kExists, ""});
+  // A comma within parentheses parts values, not terms.
+  std::string term;
+  bool within = false;
+  for (const char c : text + ",") {
+    within = c == '(' || (within && c != ')');
+    if (c != ',' || within) {
+      term += c;
+      continue;
     }
+    const std::string stripped(absl::StripAsciiWhitespace(term));
+    if (!stripped.empty()) terms_.push_back(Parse(stripped));
+    term.clear();
   }
 }
 
+Selector::Term Selector::Parse(const std::string& text) {
+  if (text.back() == ')') {
+    const std::size_t open = text.find('(');
+    std::vector<std::string> words =
+        absl::StrSplit(text.substr(0, open), ' ', absl::SkipWhitespace());
+    std::vector<std::string> values = absl::StrSplit(text.substr(open + 1, text.size() - open - 2),
+                                                     absl::ByAnyChar(", "), absl::SkipEmpty());
+    const bool is_not = words.size() > 1 && words[1] == "notin";
+    return {words.empty() ? "" : words[0], is_not ? Kind::kNotIn : Kind::kIn, std::move(values)};
+  }
+  const std::size_t differs = text.find("!=");
+  const std::size_t equals = text.find('=');
+  if (differs != std::string::npos) {
+    return {text.substr(0, differs), Kind::kNotIn, {text.substr(differs + 2)}};
+  }
+  if (equals != std::string::npos) {
+    const bool doubled = text.compare(equals, 2, "==") == 0;
+    return {text.substr(0, equals), Kind::kIn, {text.substr(equals + (doubled ? 2 : 1))}};
+  }
+  if (text[0] == '!') return {text.substr(1), Kind::kMissing, {}};
+  return {text, Kind::kExists, {}};
+}
+
 bool Selector::Holds(const Term& term, const std::string* value) {
+  const auto is_one = [&] {
+    return std::find(term.values.begin(), term.values.end(), *value) != term.values.end();
+  };
   switch (term.kind) {
-    case Kind::kEquals: return value != nullptr ? *value == term.value : term.value.empty();
-    case Kind::kDiffers: return value == nullptr || *value != term.value;
+    case Kind::kIn: return value != nullptr && is_one();
+    case Kind::kNotIn: return value == nullptr || !is_one();
     case Kind::kExists: return value != nullptr;
     case Kind::kMissing: return value == nullptr;
   }

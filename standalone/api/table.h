@@ -13,7 +13,7 @@ namespace wsf::api {
 Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
                const std::string& resource_version, std::int64_t now_unix_micros);
 
-/// A label or field selector: `a=b,c!=d,e,!f`.
+/// A label or field selector: `a=b,c!=d,e,!f,g in (h,i),j notin (k)`.
 class Selector {
  public:
   explicit Selector(const std::string& text);
@@ -22,12 +22,13 @@ class Selector {
   bool MatchesFields(const Json& object) const;
 
  private:
-  enum class Kind { kEquals, kDiffers, kExists, kMissing };
+  enum class Kind { kIn, kNotIn, kExists, kMissing };
   struct Term {
     std::string key;
     Kind kind;
-    std::string value;
+    std::vector<std::string> values;
   };
+  static Term Parse(const std::string& text);
   static bool Holds(const Term& term, const std::string* value);
   std::vector<Term> terms_;
 };

@@ -42,6 +42,7 @@ constexpr int kSidecarPort = 9443;
 constexpr int kGatewayPort = 9444;
 constexpr int kSessionsPort = 9445;
 constexpr int kAdminPort = 8081;
+constexpr int kOperatorAdminPort = 8082;
 constexpr int kCertificateDays = 365;
 constexpr char kSystemNamespace[] = "wsf-system";
 constexpr auto kSourceInterval = std::chrono::milliseconds(500);
@@ -143,10 +144,11 @@ class Supervisor {
 
  private:
   int StartApi() {
-    const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API");
+    const std::int64_t now = UnixMicros();
+    const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API", now);
     const tls::KeyPair own =
-        tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateDays});
-    const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateDays});
+        tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateDays}, now);
+    const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateDays}, now);
     const auto address = boost::asio::ip::make_address(platform_);
     boost::system::error_code error;
     server_ = std::make_unique<api::Server>(io_, api::Server::Endpoint(address, kApiPort),
@@ -193,6 +195,8 @@ class Supervisor {
         absl::StrCat("--sidecar-listen=", platform_, ":", kSidecarPort),
         absl::StrCat("--gateway-listen=", platform_, ":", kGatewayPort),
         absl::StrCat("--sessions-listen=", platform_, ":", kSessionsPort),
+        absl::StrCat("--admin-listen=", platform_, ":", kOperatorAdminPort),
+        "--max-relay-connections-per-source=0",  // all come from one machine
         absl::StrCat("--public-url=ws://", UrlHost(), ":", port_)};
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
     operator_ = std::make_unique<Component>(

@@ -28,7 +28,7 @@ from dev_rig import DevRig, wait_for  # noqa: E402
 from peers import BINARY, Frame, Peer, encode, switching_protocols, upgrade_request  # noqa: E402
 from peers_of_the_field import installed  # noqa: E402
 from puppets import COMMAND, PuppetMaster  # noqa: E402
-from sidecar_rig import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 KIB = 1024
 SHAPES = [("ping-pong", 16, 600), ("ping-pong", KIB, 600), ("ping-pong", 64 * KIB, 150),

@@ -18,6 +18,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from dev_rig import Dev, wait_for  # noqa: E402
+from ports import free_port  # noqa: E402
 
 WSTEST = ROOT / "build" / "autobahn" / "bin" / "wstest"
 ALL = os.environ.get("WSF_AUTOBAHN") == "all"
@@ -34,11 +35,6 @@ PYTHON_ECHO = ("import asyncio, os, websockets\n"
                "asyncio.run(main())\n")
 SERVERS = {"websockets": ["/usr/bin/python3", "-c", PYTHON_ECHO],
            "ws": ["node", str(ROOT / "tests" / "clients" / "echo_server.js")]}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def listens(port: int) -> bool:

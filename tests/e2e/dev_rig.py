@@ -34,7 +34,7 @@ def need_kubectl() -> None:
 
 
 class Dev:
-    """A running `wsf dev`."""
+    """A running `wsf dev`, or what WSF_DEV names: tests/cluster/dev_on_cluster.py."""
 
     def __init__(self, folder: pathlib.Path, programs: pathlib.Path, command: list[str],
                  flags: list[str] = (), env: dict | None = None, cwd: pathlib.Path | None = None,
@@ -47,7 +47,8 @@ class Dev:
         ready = folder / "ready"
         what = ["--", *command] if command else []
         self.process = subprocess.Popen(
-            [programs / "wsf", "dev", "-p", "0", f"--ready-file={ready}", f"--data={folder}/data",
+            [os.environ.get("WSF_DEV", programs / "wsf"), "dev", "-p", "0",
+             f"--ready-file={ready}", f"--data={folder}/data",
              f"--records={records or self.records_file}", *flags, *what],
             env=dict(os.environ, **(env or {})), stdout=open(self.output_file, "wb"),
             stderr=subprocess.STDOUT, cwd=cwd)

@@ -8,7 +8,7 @@ import subprocess
 
 from dev_rig import Dev, wait_for
 from kube_access import FUNCTIONS, KubeAccess
-from sidecar_rig import free_port
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 

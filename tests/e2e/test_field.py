@@ -15,6 +15,7 @@ import pytest
 import websockets
 
 from dev_rig import Dev, wait_for
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 CLIENTS = ROOT / "tests" / "clients"
@@ -111,6 +112,7 @@ def gorilla() -> pathlib.Path:
     return program
 
 
+@pytest.mark.long(20)
 def test_S0_01_gorilla_from_both_sides(run):
     dev = run([str(gorilla()), "serve"])
     assert output(gorilla(), dev.url) == "talked\n"
@@ -132,7 +134,8 @@ def test_S0_01_a_rust_server(run):
 
 
 PAGE = """<!doctype html><script>
-const say = (what) => fetch("/said?" + encodeURIComponent(what));
+let last = Promise.resolve();
+const say = (what) => { last = last.then(() => fetch("/said?" + encodeURIComponent(what))); };
 const socket = new WebSocket("URL", ["chat"]);
 socket.onopen = () => socket.send("hello from a page");
 socket.onmessage = (event) => { say(event.data); socket.close(1000, "done"); };
@@ -180,8 +183,7 @@ def test_S0_01_a_browser(echo, tmp_path):
 @pytest.fixture
 def store(tmp_path):
     """A Redis server of the test's own; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [need("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
          "--dir", str(tmp_path)], stdout=subprocess.DEVNULL)

@@ -15,7 +15,7 @@ from certificates import client_context, make_certificate
 from dev_rig import DevRig, wait_for
 from peers import BINARY, TEXT, Peer, field, switching_protocols, upgrade_request
 from refusals import check_refusal
-from sidecar_rig import free_port
+from ports import free_port
 
 
 @pytest.fixture

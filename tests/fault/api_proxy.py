@@ -146,16 +146,19 @@ class ApiProxy:
 
         threading.Thread(target=read, daemon=True).start()
         self.watching.add(threading.get_ident())
-        while (line := lines.get()) is not None:
-            for each in self.events(line):
-                chunk = f"{len(each):x}\r\n".encode() + each + b"\r\n"
-                cut = self.watch_cut_after
-                if cut is not None and b'"BOOKMARK"' not in each:
-                    self.watch_cut_after = None
-                    client.sendall(chunk[:cut])
-                    raise Drop
-                client.sendall(chunk)
-        client.sendall(b"0\r\n\r\n")
+        try:
+            while (line := lines.get()) is not None:
+                for each in self.events(line):
+                    chunk = f"{len(each):x}\r\n".encode() + each + b"\r\n"
+                    cut = self.watch_cut_after
+                    if cut is not None and b'"BOOKMARK"' not in each:
+                        self.watch_cut_after = None
+                        client.sendall(chunk[:cut])
+                        raise Drop
+                    client.sendall(chunk)
+            client.sendall(b"0\r\n\r\n")
+        finally:  # the next thread may have the same number
+            self.watching.discard(threading.get_ident())
 
     def cut_all(self) -> None:
         with self._lock:

@@ -10,7 +10,8 @@
 //     /refuse        answers the handshake with 403
 //     /wait          never answers the handshake
 //
-// One connection at a time, which is what it is for. WSF_TEST_START_MS delays its listening.
+// Each connection has a thread of its own. It listens on PORT, or 9000;
+// WSF_TEST_START_MS delays that.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "common/http/handshake.h"
 #include "common/http/head.h"
@@ -118,13 +120,16 @@ int main() {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
-  address.sin_port = htons(9000);
+  const char* const port = std::getenv("PORT");
+  address.sin_port = htons(static_cast<std::uint16_t>(port ? std::atoi(port) : 9000));
   if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return 1;
   if (listen(listener, 16) != 0) return 1;
   while (true) {
     const int fd = accept(listener, nullptr, nullptr);
     if (fd < 0) return 1;
-    Serve(fd);
-    close(fd);
+    std::thread([fd] {
+      Serve(fd);
+      close(fd);
+    }).detach();
   }
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/spec/grants.h"
 #include "common/spec/yaml.h"
 
 namespace wsf::spec {
@@ -78,10 +79,12 @@ TEST(ParseFunction, AWrongShapeIsAnErrorAndNothingWorse) {
   EXPECT_FALSE(ParseFunction(Json::parse(R"({"spec": 5})")).errors.empty());
 }
 
-TEST(CheckMaxima, C7_AFunctionMayNotAskForMoreThanTheAdministratorGrants) {
+TEST(CheckGrants, C7_AFunctionMayNotAskForMoreThanTheAdministratorGrants) {
   const auto errors = [](const char* spec, const Maxima& maxima) {
     Function function = ParseFunction({{"metadata", {{"name", "f"}}}, {"spec", Json::parse(spec)}});
-    CheckMaxima(maxima, &function);
+    Grants grants;
+    grants.maxima = maxima;
+    CheckGrants(grants, &function);
     return function.errors;
   };
   EXPECT_TRUE(errors("{}", {}).empty());

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "gateway/door/admission.h"
+#include "common/net/admission.h"
 #include "gateway/door/memory.h"
 #include "gateway/door/proxy_protocol.h"
 #include "gateway/door/trusted.h"
@@ -117,7 +117,7 @@ TEST(TrustedTest, NonsenseInTheChainEndsIt) {
 }
 
 TEST(AdmissionTest, S1_PlacesAreGivenBackWithTheConnection) {
-  Admission admission({3, 2});
+  net::Admission admission({3, 2});
   auto first = admission.Enter();
   const auto second = admission.Enter();
   const auto third = admission.Enter();

@@ -41,6 +41,18 @@ TEST(Pool, AnothersInstanceMayBeStolenAfterItsHeadStart) {
   EXPECT_TRUE(pool.Take("ns/f", "r", kNow + 20ms));
 }
 
+// Two gateways under a burst: neither dials what the other is about to take.
+TEST(Pool, ItsOwnInstancesComeFirstAndOfAnothersTheNewest) {
+  Pool pool("me", 20ms);
+  pool.Add(MakeFree("theirs-1", "r", 1, "other"), kNow);
+  pool.Add(MakeFree("mine-2", "r", 2, "me"), kNow);
+  pool.Add(MakeFree("theirs-3", "r", 3, "other"), kNow);
+  pool.Add(MakeFree("mine-4", "r", 4, "me"), kNow);
+  for (const char* uid : {"mine-2", "mine-4", "theirs-3", "theirs-1"}) {
+    EXPECT_EQ(pool.Take("ns/f", "r", kNow + 1s)->pod_uid(), uid);
+  }
+}
+
 TEST(Pool, A27_ALiveInstanceWithOpenSlotsIsUsedBeforeFreeOnesAndUntilItIsFull) {
   Pool pool("me", 20ms);
   pool.Add(MakeFree("older", "r", 1), kNow);

@@ -36,6 +36,25 @@ TEST(Table, A18_AHostRouteKeepsThePath) {
   EXPECT_EQ(match->prefix, "");
 }
 
+TEST(Table, K11_AHostThatChangesHandsLeadsToWhoHasIt) {
+  Table table("");
+  table.Set(MakeRoute("a", "old", "x.example.com"));
+  table.Set(MakeRoute("b", "young", "x.example.com"));
+  EXPECT_EQ(table.Resolve("x.example.com", "/")->route->function().name(), "old");
+  table.Remove("a/old");
+  EXPECT_EQ(table.Resolve("x.example.com", "/")->route->function().name(), "young");
+  table.Set(MakeRoute("b", "young"));
+  EXPECT_FALSE(table.Resolve("x.example.com", "/"));
+}
+
+TEST(Table, AHostGoesWithItsFunctionAfterASnapshot) {
+  Table table("");
+  table.Set(MakeRoute("a", "old", "x.example.com"));
+  table.MarkAll();
+  table.DropMarked();
+  EXPECT_FALSE(table.Resolve("x.example.com", "/"));
+}
+
 TEST(Table, U10_TheDefaultFunctionIsServedWhereNothingElseFits) {
   Table table("default/dev");
   table.Set(MakeRoute("default", "dev"));

@@ -38,7 +38,8 @@ class FleetRig : public testing::Test {
   void Wait(const std::string& id) { fleet_.OnWaiting({id, "ns/f", "gateway", ++clock_}); }
 
   // The pod that a CreateInstance asks for appears.
-  std::string Appear(const CreateInstance& create) {
+  enum class Server { kRuns, kWaits };
+  std::string Appear(const CreateInstance& create, Server server = Server::kRuns) {
     instances::Pod pod;
     pod.uid = "uid-" + create.name;
     pod.ns = "ns";
@@ -48,7 +49,7 @@ class FleetRig : public testing::Test {
     pod.revision = create.revision;
     pod.phase = "Running";
     pod.relay.running = true;
-    pod.server.running = true;
+    pod.server.running = server == Server::kRuns;
     fleet_.OnPod(pod, now_);
     pods_[pod.uid] = pod;
     return pod.uid;

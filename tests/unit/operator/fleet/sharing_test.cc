@@ -143,6 +143,7 @@ TEST_F(SharingTest, H06_WarmInstancesJustComeLater) {
   fleet.OnPodsListed(now_);
   fleet.OnFunction(MakeFunction(R"({"warmInstances": 2})"), now_);
   EXPECT_EQ(Only<CreateInstance>(fleet.Plan(now_)).size(), 1u);
+  EXPECT_TRUE(fleet.Plan(now_).empty());
   EXPECT_EQ(fleet.NextDeadline(now_), now_ + 60s);
   EXPECT_EQ(Only<CreateInstance>(fleet.Plan(now_ + 60s)).size(), 1u);
 }

@@ -103,6 +103,29 @@ TEST_F(LedgerTest, AReportedSessionIsLoggedAtOnceAndItsPodDeletedWhileTheRelayRu
   EXPECT_TRUE(Only<LogSession>(Plan()).empty()) << "once";
 }
 
+TEST_F(LedgerTest, P16_P15_APodDeletedWithALongGraceIsNotWaitedForOnceAllIsSaid) {
+  pod_.deleting = true;
+  pod_.grace_seconds = 65;
+  ledger_.OnPod(pod_, now_);
+  EXPECT_TRUE(Only<RemovePod>(ledger_.Plan(now_)).empty()) << "its session still ends";
+  ledger_.OnReport("u", Record("r1", 499), Totals({{499, 1}}, 0), now_);
+  EXPECT_EQ(Only<RemovePod>(ledger_.Plan(now_)).size(), 1u);
+  pod_.grace_seconds = 2;
+  ledger_.OnPod(pod_, now_);
+  EXPECT_TRUE(Only<RemovePod>(ledger_.Plan(now_ + 60s)).empty()) << "it is short already";
+}
+
+TEST_F(LedgerTest, P16_I4_APodDeletedBeforeItsKubeletSaidThatItRunsIsNotTakenForAnEmptyOne) {
+  pod_.has_node = true;
+  pod_.relay.running = pod_.server.running = false;  // not told yet; its session is live
+  pod_.deleting = true;
+  ledger_.OnPod(pod_, now_);
+  EXPECT_TRUE(Only<RemoveFinalizer>(ledger_.Plan(now_)).empty());
+  pod_.has_node = false;  // no kubelet ever had it
+  ledger_.OnPod(pod_, now_);
+  EXPECT_EQ(Only<RemoveFinalizer>(ledger_.Plan(now_)).size(), 1u);
+}
+
 TEST_F(LedgerTest, FromReportToCounters) {
   ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
   Plan();

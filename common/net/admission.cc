@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gateway/door/admission.h"
+#include "common/net/admission.h"
 
-namespace wsf::door {
+namespace wsf::net {
 
 std::shared_ptr<void> Admission::Enter() {
   if (in_all_ >= limits_.in_all) return nullptr;
@@ -18,4 +18,4 @@ std::shared_ptr<void> Admission::EnterFrom(const std::string& ip) {
           }};
 }
 
-}  // namespace wsf::door
+}  // namespace wsf::net

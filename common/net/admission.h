@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-namespace wsf::door {
+namespace wsf::net {
 
 /// How many connections are served at a time, in all and of one address: who takes them all must
 /// not keep everybody else out (faults.md 34, S1).
@@ -34,4 +34,4 @@ class Admission {
   std::map<std::string, std::size_t> by_address_;
 };
 
-}  // namespace wsf::door
+}  // namespace wsf::net

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/spec/schema.h"
+
+#include <algorithm>
+#include <limits>
+#include <regex>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace wsf::spec {
+namespace {
+
+using Json = nlohmann::json;
+
+// In characters, as the API server counts.
+std::int64_t Length(const std::string& utf8) {
+  return std::count_if(utf8.begin(), utf8.end(),
+                       [](unsigned char byte) { return (byte & 0xc0) != 0x80; });
+}
+
+std::string Choices(const Json& list) {
+  std::string text;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const char* before = i == 0 ? "" : i + 1 == list.size() ? " or " : ", ";
+    const std::string choice = list[i].is_string() ? list[i].get<std::string>() : list[i].dump();
+    absl::StrAppend(&text, before, choice.empty() ? "\"\"" : choice);
+  }
+  return text;
+}
+
+class Check {
+ public:
+  explicit Check(std::vector<std::string>* errors) : errors_(errors) {}
+
+  void Value(const Json& schema, const Json& value, const std::string& path) {
+    if (schema.value("x-kubernetes-int-or-string", false)) return Quantity(schema, value, path);
+    const std::string type = schema.value("type", "");
+    if (type == "object") return Object(schema, value, path);
+    if (type == "array") return List(schema, value, path);
+    if (type == "string") return Text(schema, value, path);
+    if (type == "integer") return Integer(schema, value, path);
+    if (type == "boolean" && !value.is_boolean()) Complain(path, "must be true or false");
+  }
+
+ private:
+  void Complain(const std::string& path, const std::string& what) {
+    errors_->push_back(absl::StrCat(path, path.empty() ? "it " : " ", what));
+  }
+
+  void Object(const Json& schema, const Json& value, const std::string& path) {
+    if (!value.is_object()) return Complain(path, "must be an object");
+    const std::string prefix = path.empty() ? "" : path + ".";
+    for (const Json& name : schema.value("required", Json::array())) {
+      if (!value.contains(name.get<std::string>())) {
+        Complain(prefix + name.get<std::string>(), "must be set");
+      }
+    }
+    if (value.size() > schema.value("maxProperties", std::numeric_limits<std::size_t>::max())) {
+      Complain(path, absl::StrCat("has more than ", schema["maxProperties"].dump(), " entries"));
+    }
+    const Json properties = schema.value("properties", Json::object());
+    const Json additional = schema.value("additionalProperties", Json());
+    // An object without any is free: metadata, which Kubernetes itself checks.
+    const bool is_free = (properties.empty() && additional.is_null()) ||
+                         schema.value("x-kubernetes-preserve-unknown-fields", false);
+    for (const auto& [name, child] : value.items()) {
+      const auto known = properties.find(name);
+      if (known != properties.end()) {
+        if (child.is_null() && known->contains("default")) continue;
+        Value(*known, child, prefix + name);
+      } else if (!additional.is_null()) {
+        Value(additional, child, prefix + name);
+      } else if (!is_free) {
+        Complain(prefix + name, "is no field; see the reference");
+      }
+    }
+  }
+
+  void List(const Json& schema, const Json& value, const std::string& path) {
+    if (!value.is_array()) return Complain(path, "must be a list");
+    if (value.size() > schema.value("maxItems", std::numeric_limits<std::size_t>::max())) {
+      return Complain(path, absl::StrCat("has more than ", schema["maxItems"].dump(), " entries"));
+    }
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      Value(schema["items"], value[i], absl::StrCat(path, "[", i, "]"));
+    }
+    const std::string type = schema.value("x-kubernetes-list-type", "atomic");
+    if (type == "atomic") return;
+    std::set<Json> keys;
+    for (const Json& item : value) {
+      Json key = item;
+      if (type == "map" && item.is_object()) {
+        key = item.value(schema["x-kubernetes-list-map-keys"][0].get<std::string>(), Json());
+      }
+      if (!keys.insert(key).second) {
+        Complain(path, absl::StrCat("must not name ", key.dump(), " twice"));
+      }
+    }
+  }
+
+  void Text(const Json& schema, const Json& value, const std::string& path) {
+    if (!value.is_string()) return Complain(path, "must be a string");
+    const std::string& text = value.get_ref<const std::string&>();
+    const Json choices = schema.value("enum", Json::array());
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+      return Complain(path, "must be " + Choices(choices));
+    }
+    if (Length(text) < schema.value("minLength", std::int64_t{0})) {
+      return Complain(path, "must not be empty");
+    }
+    if (Length(text) > schema.value("maxLength", std::numeric_limits<std::int64_t>::max())) {
+      return Complain(path,
+                      absl::StrCat("has more than ", schema["maxLength"].dump(), " characters"));
+    }
+    const std::string pattern = schema.value("pattern", "");
+    if (!pattern.empty() && !std::regex_search(text, std::regex(pattern))) {
+      Complain(path, "must match " + pattern);
+    }
+  }
+
+  void Integer(const Json& schema, const Json& value, const std::string& path) {
+    const std::int64_t low = schema.value("minimum", std::numeric_limits<std::int64_t>::min());
+    const std::int64_t high = schema.value("maximum", std::numeric_limits<std::int64_t>::max());
+    if (!value.is_number_integer() || value < low || value > high) {
+      const std::string range =
+          schema.contains("minimum") ? absl::StrCat(" from ", low, " to ", high) : std::string();
+      Complain(path, "must be an integer" + range);
+    }
+  }
+
+  void Quantity(const Json& schema, const Json& value, const std::string& path) {
+    if (value.is_number_integer()) return;
+    if (value.is_string()) return Text(schema, value, path);
+    Complain(path, "must be a quantity like 256Mi or \"0.5\"");
+  }
+
+  std::vector<std::string>* const errors_;
+};
+
+}  // namespace
+
+void CheckSchema(const Json& schema, const Json& value, const std::string& path,
+                 std::vector<std::string>* errors) {
+  Check(errors).Value(schema, value, path);
+}
+
+Json WithDefaults(const Json& schema, Json value) {
+  if (value.is_array() && schema.contains("items")) {
+    for (Json& item : value) item = WithDefaults(schema["items"], std::move(item));
+  }
+  if (!value.is_object() || !schema.contains("properties")) return value;
+  for (const auto& [name, property] : schema["properties"].items()) {
+    const auto found = value.find(name);
+    const bool is_missing = found == value.end() || found->is_null();
+    if (is_missing && property.contains("default")) value[name] = property["default"];
+    if (value.contains(name)) value[name] = WithDefaults(property, std::move(value[name]));
+  }
+  return value;
+}
+
+}  // namespace wsf::spec

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace wsf::spec {
+
+/// Checks `value` against a structural schema as the API server does (OpenAPI v3 as a
+/// CustomResourceDefinition allows it; not CEL, which is written out where it is used). Each error
+/// starts with the path of the field and says what to write. `path` is "" or ends with the name of
+/// the field that holds `value`. An unknown field is an error, as with kubectl's --validate=strict.
+void CheckSchema(const nlohmann::json& schema, const nlohmann::json& value, const std::string& path,
+                 std::vector<std::string>* errors);
+
+/// `value` with the schema's defaults where fields are missing or null (K03), as stored objects
+/// have them.
+nlohmann::json WithDefaults(const nlohmann::json& schema, nlohmann::json value);
+
+}  // namespace wsf::spec

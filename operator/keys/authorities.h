@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/tls/certificate.h"
+
+namespace wsf::keys {
+
+/// How long a new authority is only trusted before it signs, and an old one is still trusted after
+/// it has stopped: longer than any instance lives with the authorities that it was born with
+/// (warmMaxAgeSeconds at most 5 days, executionTimeoutSeconds at most one).
+inline constexpr std::int64_t kOverlapMicros = std::int64_t{8} * 24 * 3600 * 1'000'000;
+
+/// The authorities behind the operator's two listeners, and how one follows another: a new one is
+/// first trusted by all, then signs, then the old one goes. An instance knows only those that it
+/// was born with, so each step waits for kOverlapMicros (faults.md 47).
+///
+/// Value type; times are Unix microseconds.
+class Authorities {
+ public:
+  /// From PEM: certificates and their keys in any order. What does not fit together is left out.
+  static Authorities Parse(const std::string& pem);
+  std::string Pem() const;
+
+  /// Adds one that somebody else provides (cert-manager); known ones are left alone.
+  void Add(const tls::KeyPair& provided);
+  /// Makes a new one when there is none or when a third of the newest one's life is left, and drops
+  /// those that nobody needs. True when something changed.
+  bool Rotate(std::int64_t now);
+
+  bool empty() const { return all_.empty(); }
+  std::size_t size() const { return all_.size(); }
+  /// The one that signs now. REQUIRES: not empty.
+  const tls::KeyPair& Signing(std::int64_t now) const;
+  /// The certificates of all, for those who are to trust.
+  std::string Trusted() const;
+
+ private:
+  struct Authority {
+    tls::KeyPair pair;
+    tls::Validity validity;
+  };
+  std::size_t SigningIndex(std::int64_t now) const;
+
+  std::vector<Authority> all_;  // oldest first
+};
+
+}  // namespace wsf::keys

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/keys/key_store.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/observe/log.h"
+
+namespace wsf::keys {
+namespace {
+
+using kube::Json;
+
+constexpr int kGatewayDays = 365;
+constexpr auto kRetry = std::chrono::seconds(1);
+constexpr auto kLook = std::chrono::hours(1);
+constexpr int kClaimKeyBytes = 32;
+
+std::string Decoded(const Json& secret, const char* name) {
+  const auto data = secret.find("data");
+  std::string text;
+  if (data != secret.end() && data->is_object()) {
+    absl::Base64Unescape(data->value(name, ""), &text);
+  }
+  return text;
+}
+
+// Keeps the version that was read: only the first of two writes on it wins.
+Json With(Json secret, const std::map<std::string, std::string>& values) {
+  Json& data = secret["data"];
+  if (!data.is_object()) data = Json::object();
+  for (const auto& [name, value] : values) data[name] = absl::Base64Escape(value);
+  return secret;
+}
+
+std::string SecretPath(const std::string& ns, const char* name) {
+  return absl::StrCat("/api/v1/namespaces/", ns, "/secrets/", name);
+}
+
+}  // namespace
+
+KeyStore::KeyStore(boost::asio::io_context& io, kube::Client* client, const std::string& ns,
+                   std::function<void(const Keys&)> on_keys)
+    : client_(client),
+      operator_path_(SecretPath(ns, "wsf-operator-keys")),
+      gateway_path_(SecretPath(ns, "wsf-gateway-tls")),
+      on_keys_(std::move(on_keys)),
+      timer_(io) {}
+
+void KeyStore::LoadAfter(std::chrono::seconds pause) {
+  timer_.expires_after(pause);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) Load();
+  });
+}
+
+// The API may not be up yet, and the chart's Secrets may come a moment later.
+void KeyStore::Again(const std::string& secret, const kube::Response& response) {
+  if (response.status != 409) {
+    observe::Log(observe::Level::kWarning, "waiting for the keys",
+                 {{"secret", secret}, {"error", response.Message()}});
+  }
+  LoadAfter(kRetry);
+}
+
+void KeyStore::Load() {
+  client_->Get(operator_path_, [this](const kube::Response& response) {
+    if (!response.ok()) return Again(operator_path_, response);
+    OnOperatorSecret(response.body);
+  });
+}
+
+void KeyStore::OnOperatorSecret(const Json& secret) {
+  Authorities authorities = Authorities::Parse(Decoded(secret, "authorities.pem"));
+  const std::size_t stored = authorities.size();
+  const tls::KeyPair provided = {Decoded(secret, "tls.crt"), Decoded(secret, "tls.key")};
+  if (!provided.key.empty()) authorities.Add(provided);
+  std::string claim_key = Decoded(secret, "claim.key");
+  const bool complete = !claim_key.empty() && authorities.size() == stored;
+  if (claim_key.empty()) claim_key = RandomBytes(kClaimKeyBytes);
+  const auto look_at_gateways = [this, claim_key](const Authorities& held) {
+    client_->Get(gateway_path_, [this, held, claim_key](const kube::Response& response) {
+      if (!response.ok()) return Again(gateway_path_, response);
+      OnGatewaySecret(response.body, held, claim_key);
+    });
+  };
+  if (!authorities.Rotate(UnixMicros()) && complete) return look_at_gateways(authorities);
+  client_->Update(operator_path_,
+                  With(secret, {{"authorities.pem", authorities.Pem()}, {"claim.key", claim_key}}),
+                  [this, authorities, look_at_gateways](const kube::Response& response) {
+                    if (!response.ok()) return Again(operator_path_, response);
+                    look_at_gateways(authorities);
+                  });
+}
+
+void KeyStore::OnGatewaySecret(const Json& secret, const Authorities& authorities,
+                               const std::string& claim_key) {
+  const std::string trusted = authorities.Trusted();
+  const bool stale = IsStale(Decoded(secret, "tls.crt"), authorities, UnixMicros());
+  if (!stale && Decoded(secret, "ca.crt") == trusted) return Hold(authorities, claim_key);
+  const std::int64_t now = UnixMicros();
+  const tls::KeyPair gateway =
+      tls::Issue(authorities.Signing(now), {kGatewayName, "", "", kGatewayDays}, now);
+  const std::map<std::string, std::string> values = {
+      {"ca.crt", trusted}, {"tls.crt", gateway.certificate}, {"tls.key", gateway.key}};
+  client_->Update(gateway_path_, With(secret, values),
+                  [this, authorities, claim_key](const kube::Response& response) {
+                    if (!response.ok()) return Again(gateway_path_, response);
+                    Hold(authorities, claim_key);
+                  });
+}
+
+// The admission certificate lives for seven days: each pod gets one that was made within the hour.
+void KeyStore::Hold(const Authorities& authorities, const std::string& claim_key) {
+  on_keys_(MakeKeys(authorities, claim_key, UnixMicros()));
+  LoadAfter(kLook);
+}
+
+}  // namespace wsf::keys

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/replica.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/ids.h"
+#include "common/kube/rest_client.h"
+#include "common/net/endpoint.h"
+#include "common/net/listener.h"
+#include "common/observe/log.h"
+#include "operator/control/sessions_server.h"
+
+namespace wsf::control {
+namespace {
+
+using boost::asio::ip::tcp;
+using observe::Level;
+using observe::Log;
+
+// A report is small; a gateway names all its waiters at once.
+constexpr int kSidecarMessageBytes = 64 * 1024;
+constexpr int kGatewayMessageBytes = 4 << 20;
+// A relay's call takes milliseconds: who stays longer waits for something else.
+constexpr auto kRelayLifetime = std::chrono::seconds(10);
+constexpr std::size_t kRelayConnections = 2000;
+constexpr std::size_t kGatewayConnections = 256;
+// A renewal that takes longer is tried anew before the lease is lost.
+constexpr auto kLeaseCallTime = std::chrono::seconds(4);
+// Another replica waits for it, and the kubelet for us.
+constexpr auto kReleaseTime = std::chrono::seconds(2);
+constexpr auto kResolveAgain = std::chrono::seconds(1);
+constexpr auto kDrainTime = std::chrono::seconds(120);
+constexpr auto kDrainLook = std::chrono::milliseconds(500);
+
+guard::Guard::Options RelayGuard(std::size_t per_source) {
+  guard::Guard::Options options;
+  options.client_name = keys::kRelayName;
+  options.limits.in_all = kRelayConnections;
+  if (per_source > 0) options.limits.per_address = per_source;
+  options.lifetime = kRelayLifetime;
+  return options;
+}
+
+guard::Guard::Options GatewayGuard() {
+  guard::Guard::Options options;
+  options.client_name = keys::kGatewayName;
+  options.limits.in_all = kGatewayConnections;
+  return options;
+}
+
+std::uint16_t PortOf(const std::string& address) {
+  const auto endpoint = net::ParseEndpoint(address);
+  return endpoint ? endpoint->port() : 0;
+}
+
+// "wss://ws.example.com:8443/x" -> "ws.example.com"; a function's hosts are lower case too.
+std::string HostOfUrl(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  return absl::AsciiStrToLower(url.substr(begin, url.find_first_of(":/", begin) - begin));
+}
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+absl::Status Under(const char* flag, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", status.message()));
+}
+
+std::function<void(std::function<void()>)> PostTo(boost::asio::io_context& io) {
+  return [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); };
+}
+
+}  // namespace
+
+OperatorOptions Replica::OptionsOf(const Flags& flags) {
+  OperatorOptions options;
+  options.namespaces = flags.namespaces;
+  options.public_url = flags.public_url;
+  options.pods.relay_image = flags.relay_image;
+  options.pods.relay_resources = flags.relay;
+  options.pods.keep_from_eviction = flags.keeps_from_eviction;
+  options.surplus = std::chrono::seconds(flags.surplus_seconds);
+  options.scale_out_per_minute = flags.scale_out_per_minute;
+  options.grants = flags.grants;
+  options.grants.public_host = HostOfUrl(flags.public_url);
+  options.grants.platform_namespace = flags.ns;
+  options.drains = flags.drains;
+  return options;
+}
+
+// Followers dial what stands behind the last '_'. Where nobody elects it does not matter.
+std::string Replica::Identity() const {
+  if (!flags_.identity.empty()) return flags_.identity;
+  std::string name = Environment("POD_NAME");
+  if (name.empty()) name = NewUuid();
+  return absl::StrCat(name, "_", Environment("POD_IP"));
+}
+
+Replica::Replica(boost::asio::io_context& io, const Flags& flags, const kube::Access& access)
+    : io_(io),
+      flags_(flags),
+      client_(io, kube::MakeRestClient(access, PostTo(io)),
+              [this](const char* verb, const std::string& path, int status) {
+                measures_.OnApiAnswer(verb, path, status);
+              }),
+      lease_client_(kube::MakeRestClient(access, PostTo(io), kLeaseCallTime)),
+      operator_(io, &client_, &measures_, OptionsOf(flags)),
+      instance_service_(&operator_, &leader_, PortOf(flags.sidecar_listen)),
+      fleet_service_(&operator_, &leader_, PortOf(flags.gateway_listen)),
+      guard_io_(1),
+      sidecar_port_(io, guard_io_, flags.sidecar_listen,
+                    RelayGuard(flags.relay_connections_per_source), &instance_service_,
+                    kSidecarMessageBytes),
+      gateway_port_(io, guard_io_, flags.gateway_listen, GatewayGuard(), &fleet_service_,
+                    kGatewayMessageBytes),
+      keys_(io, &client_, flags.ns, [this](const keys::Keys& keys) { OnKeys(keys); }),
+      leadership_(io, lease_client_.get(), flags.ns, Identity(),
+                  flags.drains ? kube::Election::Claim::kAtOnce : kube::Election::Claim::kWhenDead,
+                  &leader_,
+                  {[this](std::int64_t term) { OnElected(term); }, [] { std::_Exit(1); }}),
+      pages_{[this] { return measures_.Text(operator_.fleet(), client_.awaited()); },
+             [this] { return sidecar_port_.Answers() && gateway_port_.Answers(); },
+             [this] { return open_; }},
+      signals_(io, SIGTERM, SIGINT),
+      timer_(io) {}
+
+absl::Status Replica::Start() {
+  if (const absl::Status status = sidecar_port_.Listen(); !status.ok())
+    return Under("--sidecar-listen", status);
+  if (const absl::Status status = gateway_port_.Listen(); !status.ok())
+    return Under("--gateway-listen", status);
+  if (const absl::Status status = ServePeople(); !status.ok()) return status;
+  measures_.SetLeading(0);
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) OnSignal();
+  });
+  net::Spawn(io_.get_executor(), Resolve());
+  return absl::OkStatus();
+}
+
+absl::Status Replica::ServePeople() {
+  absl::StatusOr<net::Acceptor> sessions = net::Listen(io_, flags_.sessions_listen);
+  if (!sessions.ok()) return Under("--sessions-listen", sessions.status());
+  absl::StatusOr<net::Acceptor> admin = net::Listen(io_, flags_.admin_listen);
+  if (!admin.ok()) return Under("--admin-listen", admin.status());
+  const std::uint16_t port = PortOf(flags_.sessions_listen);
+  net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(sessions), [this, port](tcp::socket s) {
+               net::Spawn(io_.get_executor(),
+                          ServeSessions(std::move(s), operator_, leader_, port));
+             }));
+  net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(admin), [this](tcp::socket s) {
+               net::Spawn(io_.get_executor(), net::ServeAdmin(std::move(s), pages_));
+             }));
+  return absl::OkStatus();
+}
+
+// A relay's image has no resolver: sidecars are told an address. Once is enough, a Service keeps
+// its own.
+net::awaitable<void> Replica::Resolve() {
+  const std::string name = flags_.advertise.empty() ? flags_.sidecar_listen : flags_.advertise;
+  std::string address = net::ParseEndpoint(name) ? name : "";
+  const std::size_t colon = name.rfind(':');
+  const std::string host = name.substr(0, colon);
+  const std::string port = colon == std::string::npos ? "" : name.substr(colon + 1);
+  tcp::resolver resolver(io_);
+  while (address.empty()) {
+    net::error_code error;
+    const auto found = co_await resolver.async_resolve(host, port, net::Await(error));
+    if (!error && !found.empty()) {
+      const auto endpoint = found.begin()->endpoint();
+      const std::string ip = endpoint.address().to_string();
+      const bool is_v6 = endpoint.address().is_v6();
+      address = absl::StrCat(is_v6 ? "[" : "", ip, is_v6 ? "]:" : ":", endpoint.port());
+      break;
+    }
+    Log(Level::kWarning, "waiting for the address to advertise",
+        {{"advertise", name}, {"error", error.message()}});
+    timer_.expires_after(kResolveAgain);
+    co_await timer_.async_wait(net::Await(error));
+  }
+  operator_.SetAddress(address);
+  keys_.Start();
+}
+
+void Replica::OnKeys(const keys::Keys& keys) {
+  operator_.SetKeys(keys);
+  sidecar_port_.Use(keys, keys.admission);
+  gateway_port_.Use(keys, keys.gateway);
+  if (std::exchange(open_, true)) return;
+  guard_thread_ = std::thread([this] {
+    const auto work = boost::asio::make_work_guard(guard_io_);
+    guard_io_.run();
+  });
+  Log(Level::kInfo, "serving",
+      {{"sidecars", flags_.sidecar_listen}, {"gateways", flags_.gateway_listen}});
+  if (flags_.elects || flags_.drains) return leadership_.Start();
+  leader_.SetHere();
+  OnElected(1);
+}
+
+void Replica::OnElected(std::int64_t term) {
+  measures_.SetLeading(1);
+  operator_.Start(term);
+  if (flags_.drains) AwaitDrained(std::chrono::steady_clock::now() + kDrainTime);
+}
+
+// Nothing is kept in memory that the API does not have.
+void Replica::OnSignal() {
+  leadership_.Release([] { std::_Exit(0); });
+  timer_.expires_after(kReleaseTime);
+  timer_.async_wait([](const boost::system::error_code&) { std::_Exit(0); });
+}
+
+// Whom we deposed may still create pods until it sees that; what it creates is ended too. The Lease
+// is left as it is: who still runs waits for its end, and starts nothing meanwhile.
+void Replica::AwaitDrained(TimePoint until) {
+  if (leadership_.IsAlone() && operator_.IsDrained()) {
+    Log(Level::kInfo, "drained");
+    std::_Exit(0);
+  }
+  if (std::chrono::steady_clock::now() >= until) operator_.StripFinalizers();
+  timer_.expires_after(kDrainLook);
+  timer_.async_wait([this, until](const boost::system::error_code& error) {
+    if (!error) AwaitDrained(until);
+  });
+}
+
+}  // namespace wsf::control

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "standalone/api/managers.h"
+
+#include <algorithm>
+
+namespace wsf::api {
+namespace {
+
+using Json = nlohmann::json;
+
+bool Differs(const Leaves& leaves, const Path& path, const Json& value) {
+  const auto found = leaves.find(path);
+  return found == leaves.end() || found->second != value;
+}
+
+}  // namespace
+
+Managers::Managers(const Json& managed_fields) {
+  if (!managed_fields.is_array()) return;
+  for (const Json& each : managed_fields) {
+    all_.push_back({each.value("manager", ""), each.value("operation", ""),
+                    each.value("apiVersion", ""), each.value("time", ""),
+                    FromFieldsV1(each.value("fieldsV1", Json::object()))});
+  }
+}
+
+Json Managers::ToManagedFields() const {
+  Json list = Json::array();
+  for (const Manager& each : all_) {
+    list.push_back({{"manager", each.name},
+                    {"operation", each.operation},
+                    {"apiVersion", each.api_version},
+                    {"time", each.time},
+                    {"fieldsType", "FieldsV1"},
+                    {"fieldsV1", ToFieldsV1(each.fields)}});
+  }
+  return list;
+}
+
+void Managers::OnUpdate(const Manager& by, const Leaves& before, const Leaves& after) {
+  FieldSet changed;
+  for (const auto& [path, value] : after) {
+    if (Differs(before, path, value)) changed.insert(path);
+  }
+  for (Manager& each : all_) {
+    std::erase_if(each.fields, [&](const Path& path) {
+      return !after.contains(path) || (changed.contains(path) && !each.Is(by.name, by.operation));
+    });
+  }
+  if (!changed.empty()) {
+    Manager& own = Entry(by);
+    own.time = by.time;
+    own.fields.merge(changed);
+  }
+  DropEmpty();
+}
+
+std::vector<Managers::Conflict> Managers::ConflictsOf(const Manager& by, const Leaves& stored,
+                                                      const Leaves& applied) const {
+  std::vector<Conflict> found;
+  for (const auto& [path, value] : applied) {
+    if (!Differs(stored, path, value)) continue;
+    for (const Manager& each : all_) {
+      if (!each.Is(by.name, by.operation) && each.fields.contains(path))
+        found.push_back({each.name, path});
+    }
+  }
+  return found;
+}
+
+FieldSet Managers::OnApply(const Manager& by, const Leaves& stored, const Leaves& applied) {
+  FieldSet fields;
+  for (const auto& [path, value] : applied) {
+    fields.insert(path);
+    if (!Differs(stored, path, value)) continue;
+    for (Manager& each : all_) {
+      if (!each.Is(by.name, by.operation)) each.fields.erase(path);
+    }
+  }
+  Manager& own = Entry(by);
+  FieldSet gone;
+  for (const Path& path : own.fields) {
+    if (!fields.contains(path) && !OthersHave(by, path)) gone.insert(path);
+  }
+  if (own.fields != fields) own.time = by.time;
+  own.fields = std::move(fields);
+  DropEmpty();
+  return gone;
+}
+
+Manager& Managers::Entry(const Manager& by) {
+  const auto found = std::find_if(all_.begin(), all_.end(), [&by](const Manager& each) {
+    return each.Is(by.name, by.operation);
+  });
+  if (found != all_.end()) return *found;
+  all_.push_back(by);
+  return all_.back();
+}
+
+void Managers::DropEmpty() {
+  std::erase_if(all_, [](const Manager& each) { return each.fields.empty(); });
+}
+
+bool Managers::OthersHave(const Manager& by, const Path& path) const {
+  return std::any_of(all_.begin(), all_.end(), [&](const Manager& each) {
+    return !each.Is(by.name, by.operation) && each.fields.contains(path);
+  });
+}
+
+}  // namespace wsf::api

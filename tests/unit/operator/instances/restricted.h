@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace wsf::instances {
+
+/// What a pod has against the Pod Security Standard `restricted`, every field of it, read from the
+/// standard and not from MakePod (faults.md S11, G22). Empty = nothing.
+inline std::vector<std::string> AgainstRestricted(const nlohmann::json& pod) {
+  using Json = nlohmann::json;
+  std::vector<std::string> found;
+  const auto must = [&found](bool holds, const std::string& what) {
+    if (!holds) found.push_back(what);
+  };
+  const Json& spec = pod["spec"];
+  const Json of_pod = spec.value("securityContext", Json::object());
+  for (const char* name : {"hostNetwork", "hostPID", "hostIPC"})
+    must(!spec.value(name, false), name);
+  must(!of_pod.contains("sysctls"), "sysctls");
+  must(!of_pod.contains("windowsOptions"), "windowsOptions");
+  must(of_pod.value("runAsUser", 1) != 0, "the pod's runAsUser");
+  const std::set<std::string> may = {"configMap", "csi",       "downwardAPI",
+                                     "emptyDir",  "ephemeral", "persistentVolumeClaim",
+                                     "projected", "secret"};
+  for (const Json& volume : spec.value("volumes", Json::array())) {
+    for (const auto& [kind, _] : volume.items())
+      must(kind == "name" || may.contains(kind), "volume " + kind);
+  }
+  const Json annotations = pod["metadata"].value("annotations", Json::object());
+  for (const auto& [name, _] : annotations.items()) {
+    must(!name.starts_with("container.apparmor.security.beta.kubernetes.io/"), name);
+    must(name.find("seccomp.security.alpha.kubernetes.io") == std::string::npos, name);
+  }
+  const auto check = [&](const Json& container) {
+    const std::string name = container.value("name", "");
+    const Json own = container.value("securityContext", Json::object());
+    // What a container does not say, its pod says for it.
+    const auto said = [&](const char* field) {
+      return own.value(field, of_pod.value(field, Json()));
+    };
+    must(!own.value("privileged", false), name + ": privileged");
+    must(own.value("allowPrivilegeEscalation", true) == false, name + ": allowPrivilegeEscalation");
+    const Json capabilities = own.value("capabilities", Json::object());
+    must(capabilities.value("drop", Json::array()) == Json{"ALL"}, name + ": capabilities.drop");
+    for (const Json& each : capabilities.value("add", Json::array()))
+      must(each == "NET_BIND_SERVICE", name + ": capabilities.add");
+    must(own.value("procMount", "Default") == "Default", name + ": procMount");
+    must(said("runAsNonRoot") == true, name + ": runAsNonRoot");
+    must(said("runAsUser") != 0, name + ": runAsUser");
+    must(said("seLinuxOptions").is_null(), name + ": seLinuxOptions");
+    must(said("appArmorProfile").is_null(), name + ": appArmorProfile");
+    const Json seccomp = said("seccompProfile");
+    must(seccomp.is_object() &&
+             (seccomp["type"] == "RuntimeDefault" || seccomp["type"] == "Localhost"),
+         name + ": seccompProfile");
+    for (const Json& port : container.value("ports", Json::array()))
+      must(port.value("hostPort", 0) == 0, name + ": hostPort");
+    for (const char* hook : {"lifecycle", "livenessProbe", "readinessProbe", "startupProbe"})
+      must(
+          !container.contains(hook) || container[hook].dump().find("\"host\"") == std::string::npos,
+          name + ": " + hook);
+  };
+  for (const char* kind : {"initContainers", "containers", "ephemeralContainers"}) {
+    for (const Json& container : spec.value(kind, Json::array())) check(container);
+  }
+  return found;
+}
+
+}  // namespace wsf::instances

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/keys/authorities.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/keys/keys.h"
+
+namespace wsf::keys {
+namespace {
+
+constexpr std::int64_t kHour = std::int64_t{3600} * 1'000'000;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kYear = 365 * kDay;
+constexpr std::int64_t kStart = 1'800'000'000'000'000;
+// The authority lives ten years; a third of it is left then.
+constexpr std::int64_t kOld = kStart + 10 * kYear - 10 * kYear / 3 + kDay;
+
+Authorities Fresh() {
+  Authorities authorities;
+  authorities.Rotate(kStart);
+  return authorities;
+}
+
+int CountIn(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+TEST(Authorities, K33_the_first_one_is_made_and_signs_at_once) {
+  Authorities authorities;
+  EXPECT_TRUE(authorities.empty());
+  EXPECT_TRUE(authorities.Rotate(kStart));
+  EXPECT_EQ(authorities.size(), 1u);
+  const Keys keys = MakeKeys(authorities, "secret", kStart);
+  EXPECT_TRUE(tls::IsIssuedBy(keys.serving.certificate, keys.trusted));
+  EXPECT_FALSE(authorities.Rotate(kStart + kDay));
+}
+
+TEST(Authorities, K33_what_is_written_is_read_again) {
+  const Authorities authorities = Fresh();
+  const Authorities again = Authorities::Parse(authorities.Pem());
+  EXPECT_EQ(again.Pem(), authorities.Pem());
+  EXPECT_EQ(CountIn(again.Trusted(), "BEGIN CERTIFICATE"), 1);
+  EXPECT_EQ(CountIn(again.Trusted(), "PRIVATE"), 0);
+}
+
+TEST(Authorities, K33_what_is_damaged_is_left_out) {
+  EXPECT_TRUE(Authorities::Parse("").empty());
+  EXPECT_TRUE(Authorities::Parse("-----BEGIN CERTIFICATE-----\nAAAA\n").empty());
+  const Authorities authorities = Fresh();
+  EXPECT_TRUE(Authorities::Parse(authorities.Trusted()).empty()) << "a certificate without its key";
+}
+
+TEST(Authorities, K33_an_old_one_is_followed_by_one_that_is_first_trusted_and_then_signs) {
+  Authorities authorities = Fresh();
+  const std::string first = authorities.Signing(kStart).certificate;
+  ASSERT_TRUE(authorities.Rotate(kOld));
+  EXPECT_EQ(authorities.size(), 2u);
+  EXPECT_EQ(CountIn(authorities.Trusted(), "BEGIN CERTIFICATE"), 2);
+  EXPECT_EQ(authorities.Signing(kOld).certificate, first);
+  EXPECT_FALSE(authorities.Rotate(kOld + kDay)) << "one follows, not one a day";
+
+  const std::int64_t turn = kOld + kOverlapMicros;
+  EXPECT_NE(authorities.Signing(turn).certificate, first);
+  authorities.Rotate(turn);
+  EXPECT_EQ(authorities.size(), 2u)
+      << "whoever was born with the first alone still trusts it alone";
+
+  EXPECT_TRUE(authorities.Rotate(kOld + 2 * kOverlapMicros));
+  EXPECT_EQ(authorities.size(), 1u);
+  EXPECT_NE(authorities.Signing(kOld + 2 * kOverlapMicros).certificate, first);
+}
+
+TEST(Authorities, K33_one_that_somebody_else_provides_is_taken_once) {
+  Authorities authorities = Fresh();
+  const tls::KeyPair provided = tls::MakeAuthority("cert-manager", kStart + kDay);
+  authorities.Add(provided);
+  authorities.Add(provided);
+  EXPECT_EQ(authorities.size(), 2u);
+  EXPECT_EQ(authorities.Signing(kStart + kDay + kOverlapMicros).certificate, provided.certificate);
+}
+
+TEST(Authorities, K33_expired_ones_go) {
+  Authorities authorities = Fresh();
+  EXPECT_TRUE(authorities.Rotate(kStart + 11 * kYear));
+  EXPECT_EQ(authorities.size(), 1u);
+  EXPECT_GT(tls::ValidityOf(authorities.Trusted())->not_after, kStart + 11 * kYear);
+}
+
+TEST(Keys, K33_a_gateways_certificate_is_replaced_in_its_last_third_and_with_its_authority) {
+  const Authorities authorities = Fresh();
+  const std::string certificate =
+      tls::Issue(authorities.Signing(kStart), {kGatewayName, "", "", 90}, kStart).certificate;
+  EXPECT_FALSE(IsStale(certificate, authorities, kStart));
+  EXPECT_FALSE(IsStale(certificate, authorities, kStart + 59 * kDay));
+  EXPECT_TRUE(IsStale(certificate, authorities, kStart + 61 * kDay));
+  EXPECT_TRUE(IsStale(certificate, Fresh(), kStart)) << "of another authority";
+  EXPECT_TRUE(IsStale("", authorities, kStart));
+}
+
+TEST(Keys, K34_the_claim_token_is_the_same_after_a_restart_and_another_for_each_pod) {
+  const Keys keys = MakeKeys(Fresh(), "secret", kStart);
+  const Keys again = MakeKeys(Fresh(), "secret", kStart + kDay);
+  EXPECT_EQ(keys.ClaimToken("a"), again.ClaimToken("a"));
+  EXPECT_NE(keys.ClaimToken("a"), keys.ClaimToken("b"));
+}
+
+}  // namespace
+}  // namespace wsf::keys

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Server-side apply. What a real kubectl sees of it: tests/e2e/test_kubectl.py.
+
+#include <gtest/gtest.h>
+
+#include "standalone/api/fields.h"
+#include "standalone/api/objects.h"
+
+namespace wsf::api {
+namespace {
+
+const Resource& Functions() {
+  return *FindResource("/apis/wsf.dev/v1alpha1", "websocketfunctions");
+}
+
+Json Env(const char* name, const char* value) { return {{"name", name}, {"value", value}}; }
+
+const Json kListOfA = {{"x-kubernetes-list-type", "map"}, {"x-kubernetes-list-map-keys", {"name"}}};
+const Json kSchema = {{"properties",
+                       {{"env", kListOfA},
+                        {"hosts", {{"x-kubernetes-list-type", "set"}}},
+                        {"args", Json::object()}}}};
+
+TEST(Fields, U20_leaves_are_told_as_FieldsV1_tells_them) {
+  const Json object = {{"env", {Env("A", "1")}}, {"hosts", {"a.b"}}, {"args", {"x", "y"}}};
+  FieldSet fields;
+  for (const auto& [path, _] : LeavesOf(kSchema, object)) fields.insert(path);
+  const Json tree = {
+      {"f:env", {{R"(k:{"name":"A"})", {{"f:name", Json::object()}, {"f:value", Json::object()}}}}},
+      {"f:hosts", {{R"(v:"a.b")", Json::object()}}},
+      {"f:args", Json::object()}};
+  EXPECT_EQ(ToFieldsV1(fields), tree);
+  EXPECT_EQ(FromFieldsV1(tree), fields);
+}
+
+TEST(Fields, U20_what_an_object_is_called_has_no_manager) {
+  const Json object = {{"apiVersion", "v1"},
+                       {"kind", "X"},
+                       {"metadata", {{"name", "n"}, {"uid", "u"}, {"labels", {{"a", "b"}}}}}};
+  const Leaves leaves = LeavesOf({}, object);
+  EXPECT_EQ(leaves, (Leaves{{{"f:metadata", "f:labels", "f:a"}, "b"}}));
+}
+
+TEST(Fields, U20_merging_adds_and_replaces_by_key) {
+  const Json object = {{"env", {Env("A", "1"), Env("B", "2")}}, {"hosts", {"a"}}, {"args", {"x"}}};
+  const Json applied = {
+      {"env", {Env("C", "3"), Env("A", "9")}}, {"hosts", {"b", "a"}}, {"args", {"y"}}};
+  EXPECT_EQ(Merged(kSchema, object, applied),
+            (Json{{"env", {Env("A", "9"), Env("B", "2"), Env("C", "3")}},
+                  {"hosts", {"a", "b"}},
+                  {"args", {"y"}}}));
+}
+
+TEST(Fields, U20_what_is_emptied_goes) {
+  const Json object = {
+      {"env", {Env("A", "1"), Env("B", "2")}}, {"hosts", {"a"}}, {"free", {{"x", 1}}}};
+  const std::string a = R"(k:{"name":"A"})";
+  const FieldSet gone = {
+      {"f:env", a, "f:name"}, {"f:env", a, "f:value"}, {"f:hosts", R"(v:"a")"}, {"f:free", "f:x"}};
+  EXPECT_EQ(Without(kSchema, object, gone), (Json{{"env", {Env("B", "2")}}}));
+}
+
+TEST(Fields, a_path_reads_as_a_person_writes_it) {
+  EXPECT_EQ(Readable({"f:spec", "f:env", R"(k:{"name":"A"})", "f:value"}),
+            R"(.spec.env[name="A"].value)");
+}
+
+class ApplyTest : public testing::Test {
+ protected:
+  using Force = Objects::Force;
+  ApplyTest() : objects_(&store_) {}
+
+  Result<Json> Apply(const char* manager, const Json& spec, Force force = Force::kNo) {
+    return objects_.Apply(Functions(), "ns", "f", {{"metadata", Json::object()}, {"spec", spec}},
+                          force, {manager, false});
+  }
+  Json Spec() { return (*store_.Find(Functions(), "ns", "f"))["spec"]; }
+
+  Store store_;
+  Objects objects_;
+};
+
+TEST_F(ApplyTest, U20_what_two_apply_alike_stays_until_both_have_dropped_it) {
+  const Json with = {{"image", "a"}, {"readyPath", "/r"}};
+  Apply("one", with);
+  Apply("two", with);
+  Apply("one", {{"image", "a"}});
+  EXPECT_TRUE(Spec().contains("readyPath"));
+  Apply("two", {{"image", "a"}});
+  EXPECT_FALSE(Spec().contains("readyPath"));
+}
+
+TEST_F(ApplyTest, U20_what_is_dropped_falls_back_to_its_default) {
+  Apply("one", {{"image", "a"}, {"port", 80}});
+  EXPECT_EQ(Spec()["port"], 80);
+  Apply("one", {{"image", "a"}});
+  EXPECT_EQ(Spec()["port"], 9000);
+}
+
+TEST_F(ApplyTest, U20_a_write_that_is_no_apply_takes_the_fields_that_it_changes) {
+  Apply("one", {{"image", "a"}, {"port", 80}});
+  objects_.Patch(Functions(), "ns", "f", Objects::Part::kObject, "application/merge-patch+json",
+                 {{"spec", {{"port", 81}}}}, {"other", false});
+  const auto refused = Apply("one", {{"image", "a"}, {"port", 80}});
+  ASSERT_TRUE(std::holds_alternative<Error>(refused));
+  EXPECT_EQ(std::get<Error>(refused).code, 409);
+  Apply("one", {{"image", "a"}});
+  EXPECT_EQ(Spec()["port"], 81);
+  EXPECT_FALSE(
+      std::holds_alternative<Error>(Apply("one", {{"image", "a"}, {"port", 80}}, Force::kYes)));
+  EXPECT_EQ(Spec()["port"], 80);
+}
+
+TEST_F(ApplyTest, U20_the_same_again_is_no_new_version) {
+  Apply("one", {{"image", "a"}});
+  const std::uint64_t version = store_.version();
+  Apply("one", {{"image", "a"}});
+  EXPECT_EQ(store_.version(), version);
+}
+
+TEST_F(ApplyTest, U20_a_dry_run_stores_nothing) {
+  objects_.Apply(Functions(), "ns", "f", {{"metadata", Json::object()}, {"spec", {{"image", "a"}}}},
+                 Force::kNo, {"one", true});
+  EXPECT_EQ(store_.Find(Functions(), "ns", "f"), nullptr);
+}
+
+}  // namespace
+}  // namespace wsf::api
