@@ -9,8 +9,10 @@ namespace wsf::report {
 /// The termination message file: the durable copy of what the sidecar knows (A23, contracts.md
 /// "Record and ledger"). Kubernetes keeps its text in the container's status, whoever else is down.
 ///
-/// Each Write is one pwrite of the whole text, padded with spaces to the longest so far, so that a
-/// reader never sees half a step (a rename fails on that mount).
+/// Each Write is one pwrite of the whole text, padded with spaces to the longest so far (a rename
+/// fails on that mount). The file is a step's or its predecessor's once the process has ended,
+/// which is when a kubelet reads it. Who reads while it runs may see the new half of a text before
+/// the old one, and waits for the report that follows a write.
 class TerminationMessage {
  public:
   /// An empty `path` keeps nothing.

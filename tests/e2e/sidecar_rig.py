@@ -11,15 +11,11 @@ import sys
 import time
 
 from peers import DEADLINE, Peer, switching_protocols, upgrade_request
+from ports import free_port
 from puppets import COMMAND, PuppetMaster, ServerEnd
 
 TOKEN = "c0ffee" * 10
 STUB = pathlib.Path(__file__).parent.parent / "servers" / "report_stub.py"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 # Field numbers of wsf.v1.SessionSettings.
@@ -129,16 +125,9 @@ class SidecarRig:
         return Session(self, client, server, head)
 
     def record(self) -> dict:
-        """The termination message, once it holds the record."""
-        found = {}
-
-        def ended() -> bool:
-            found.clear()
-            with open(self.message, "rb", buffering=0) as file:  # one read, as it is one write
-                found.update(json.loads(file.read(65536) or b"{}"))
-            return "statusCode" in found
-        self.wait_for(ended)
-        return found
+        """The termination message, which is whole before the end is reported."""
+        self.wait_for(lambda: "ended" in self.reports.read_text().split())
+        return json.loads(self.message.read_bytes())
 
     def close(self) -> None:
         for process in (self.sidecar, self.puppet):

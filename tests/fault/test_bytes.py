@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RST, FIN and half-close at every byte of a scripted session, on each side (faults.md 38, 39; G13)."""
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -12,7 +13,8 @@ import pytest
 
 from rig import CLOSE, TEXT, Peer, close_body, upgrade_request, wait_for
 from peers import Frame, encode, switching_protocols
-from sidecar_rig import TOKEN, free_port, settings_header
+from ports import free_port
+from sidecar_rig import TOKEN, settings_header
 
 MAX_HEADER = 14  # bytes of a frame's header (RFC 6455 5.2)
 HANG = 5.0  # seconds; a session must be over before
@@ -43,17 +45,21 @@ class Rig:
         self.folder, self.programs = folder, programs
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.stub = folder / "report"
-        # Field 1, length 60: the claim token, as wsf-report hands it on.
-        self.stub.write_text(f"#!/bin/sh\ncat > /dev/null\nprintf '\\n<{TOKEN}'\n")
+        # Plays wsf-report. A Listening (its first byte is a line's end) is answered with the claim
+        # token (field 1, length 60); an Ended leaves a mark.
+        self.stub.write_text("#!/bin/sh\nif [ -z \"$(head -c 1)\" ]; then\n"
+                             f"  printf '\\n<{TOKEN}'\nelse\n  : > \"$ENDED\"\nfi\ncat > /dev/null\n")
         self.stub.chmod(0o755)
 
     def connect(self) -> None:
         port = free_port()
         self.message = self.folder / f"termination-{port}"
+        self.ended = self.folder / f"ended-{port}"
         self.sidecar = subprocess.Popen(
             [self.programs / "wsf-sidecar", "--pod-uid=uid", "--operator=127.0.0.1:1",
              f"--listen=127.0.0.1:{port}", f"--port={self.listener.getsockname()[1]}",
-             f"--termination-log={self.message}", f"--report-program={self.stub}"])
+             f"--termination-log={self.message}", f"--report-program={self.stub}"],
+            env=dict(os.environ, ENDED=str(self.ended)))
         until = time.monotonic() + 20
         while True:
             assert time.monotonic() < until, "the sidecar takes nobody"
@@ -72,15 +78,15 @@ class Rig:
         assert client.receive_head().startswith("HTTP/1.1 101 ")
 
     def record(self) -> dict:
-        def find():
-            record = json.loads(self.message.read_text() or "{}")
-            return record if "statusCode" in record else None
-        return wait_for(find, "the record")
+        """The termination message, which is whole before the end is reported."""
+        wait_for(self.ended.exists, "the end is reported")
+        return json.loads(self.message.read_text())
 
     def end(self) -> None:
         self.sidecar.send_signal(signal.SIGTERM)
         assert self.sidecar.wait(20) == 0
         self.message.unlink()
+        self.ended.unlink()
 
 
 @pytest.fixture
@@ -93,6 +99,8 @@ def rig(tmp_path, programs):
         rig.sidecar.wait()
 
 
+@pytest.mark.long(35)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", ["RST", "FIN", "half"])
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_fault_39_38_an_end_at_every_byte(rig, side, how):
