@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+
+
+@pytest.fixture(scope="session")
+def programs() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("WSF_BIN", ROOT / "build" / "release" / "bin"))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One wsf-operator on loopback, with the rights of its service account."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+
+from kubectl import DEADLINE, wait_for
+
+
+# Loopback is reached by no proxy, whatever the environment says.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Replica:
+    """Its ports are the usual ones on an address of its own, so that it is told from others by
+    address, as pods are."""
+
+    def __init__(self, api, programs: pathlib.Path, folder: pathlib.Path, system: str, number: int,
+                 flags: tuple[str, ...] = ()):
+        self.ip = f"127.0.{number // 250 + 1}.{number % 250 + 1}"
+        self.name = f"operator-{number}"
+        self.log = folder / f"{self.name}.log"
+        kubeconfig = api.kubeconfig_of("wsf-operator", system)
+        ports = {"sidecar": 9443, "gateway": 9444, "sessions": 9445, "admin": 8081}
+        listen = [f"--{name}-listen={self.ip}:{port}" for name, port in ports.items()]
+        self.process = subprocess.Popen(
+            [str(programs / "wsf-operator"), f"--kubeconfig={kubeconfig}",
+             f"--namespace={system}", *listen, *flags],
+            env={**os.environ, "POD_NAME": self.name, "POD_IP": self.ip},
+            stdout=self.log.open("wb"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+
+    def page(self, path: str, port: int = 8081) -> str:
+        """Its body, whatever its status."""
+        try:
+            with DIRECT.open(f"http://{self.ip}:{port}{path}", timeout=10) as answer:
+                return answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.read().decode().strip()
+
+    def metric(self, name: str) -> float:
+        try:
+            found = re.search(rf"^{re.escape(name)} (\S+)$", self.page("/metrics"), re.MULTILINE)
+        except OSError:
+            return -1.0  # not up yet, or gone
+        return float(found.group(1)) if found else 0.0
+
+    def leads(self) -> bool:
+        return self.metric("wsf_leader") == 1
+
+    def await_ready(self) -> "Replica":
+        def is_ready() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return self.page("/readyz") == "ok"
+            except OSError:
+                return False
+        wait_for(is_ready, f"{self.name} is ready")
+        return self
+
+    def await_leading(self) -> "Replica":
+        wait_for(self.leads, f"{self.name} leads")
+        return self
+
+    def lines(self, message: str) -> list[dict]:
+        parsed = [json.loads(line) for line in self.log.read_text().splitlines()
+                  if line.startswith("{")]
+        return [line for line in parsed if line["msg"] == message]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

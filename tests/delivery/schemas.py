@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON schemas for kubeconform, made from the API description of the Kubernetes that tests/cluster
+pins and from our own resource's definition."""
+import json
+import os
+import pathlib
+import subprocess
+
+import yaml
+
+
+def kubernetes_description(root: pathlib.Path) -> dict:
+    """The OpenAPI description that the pinned Kubernetes module carries."""
+    path = os.environ["PATH"] + ":/usr/local/go/bin"
+    folder = subprocess.run(["go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"],
+                            cwd=os.environ.get("WSF_CLUSTER_TOOLS", root / "tests/cluster/tools"),
+                            env={**os.environ, "PATH": path}, check=True, capture_output=True,
+                            text=True).stdout.strip()
+    return json.loads((pathlib.Path(folder) / "api/openapi-spec/swagger.json").read_text())
+
+
+def closed(schema):
+    """The same, but an unknown field of an object is an error, as in a server's strict mode."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: closed(value) for name, value in schema.items()}
+    if "properties" in schema and "additionalProperties" not in schema and \
+            not schema.get("x-kubernetes-preserve-unknown-fields"):
+        schema["additionalProperties"] = False
+    if schema.pop("x-kubernetes-int-or-string", False) or schema.get("format") == "int-or-string":
+        schema.pop("format", None)
+        schema["type"] = ["integer", "string"]
+    return schema
+
+
+def write_schemas(folder: pathlib.Path, root: pathlib.Path) -> None:
+    definitions = kubernetes_description(root)["definitions"]
+    # Amounts may be numbers, and these stand for any JSON.
+    definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"] = {"type": ["number", "string"]}
+    for name in list(definitions):
+        if ".JSONSchemaProps" in name or name.endswith(".v1.JSON"):
+            definitions[name] = {}
+    shared = folder / "definitions.json"
+    text = json.dumps({"definitions": closed(definitions)}).replace('"#/definitions/',
+                                                                    f'"file://{shared}#/definitions/')
+    shared.write_text(text)
+    for name, definition in definitions.items():
+        for kind in definition.get("x-kubernetes-group-version-kind", []):
+            group = kind["group"].split(".")[0]
+            file = "-".join(part for part in (kind["kind"].lower(), group, kind["version"]) if part)
+            (folder / f"{file}.json").write_text(
+                json.dumps({"$ref": f"file://{shared}#/definitions/{name}"}))
+    ours = yaml.safe_load((root / "deploy/crd/websocketfunctions.wsf.dev.yaml").read_text())
+    schema = closed(ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {"type": "object"}
+    (folder / "websocketfunction-wsf-v1alpha1.json").write_text(json.dumps(schema))
