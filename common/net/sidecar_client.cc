@@ -4,12 +4,12 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "common/http/head.h"
 #include "common/net/await.h"
+#include "common/net/deadline.h"
 #include "common/net/endpoint.h"
 
 namespace wsf::net {
@@ -18,6 +18,7 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr auto kAnswerTime = std::chrono::seconds(1);
+constexpr std::size_t kMaxAnswerBytes = 8192;
 
 std::string Text(const ControlRequest& request) {
   http::RequestHead head;
@@ -39,38 +40,34 @@ ControlAnswer Parse(const std::string& bytes) {
   return {head->status, bytes.substr(*size)};
 }
 
-awaitable<void> Ask(boost::asio::io_context& io, ControlRequest request,
-                    std::function<void(ControlAnswer)> done) {
+awaitable<void> Ask(ControlRequest request, std::function<void(ControlAnswer)> done) {
+  const auto executor = co_await boost::asio::this_coro::executor;
   const auto endpoint = ParseEndpoint(request.address);
-  tcp::socket socket(io);
-  boost::asio::steady_timer deadline(io, kAnswerTime);
-  deadline.async_wait([&socket](const error_code& error) {
-    error_code ignored;
-    if (!error) socket.close(ignored);
-  });
+  if (!endpoint) co_return done({});
+  tcp::socket socket(executor);
+  const Deadline deadline(socket, kAnswerTime);
   error_code error;
-  std::string answer;
-  if (endpoint) {
-    const std::string text = Text(request);
-    co_await socket.async_connect(*endpoint, Await(error));
-    if (!error) {
-      co_await boost::asio::async_write(socket, boost::asio::buffer(text), Await(error));
-    }
-    std::array<char, 1024> part;
-    while (!error) {
-      const std::size_t n =
-          co_await socket.async_read_some(boost::asio::buffer(part), Await(error));
-      answer.append(part.data(), n);
-    }
+  co_await socket.async_connect(*endpoint, Await(error));
+  const std::string text = Text(request);
+  if (!error && !deadline.passed()) {
+    co_await boost::asio::async_write(socket, boost::asio::buffer(text), Await(error));
   }
-  done(Parse(answer));
+  std::string answer;
+  std::array<char, 1024> part;
+  while (!error && !deadline.passed() && answer.size() <= kMaxAnswerBytes) {
+    const std::size_t n = co_await socket.async_read_some(boost::asio::buffer(part), Await(error));
+    answer.append(part.data(), n);
+  }
+  // Whoever has that address now may send without end.
+  const bool is_sidecars = answer.size() <= kMaxAnswerBytes;
+  done(is_sidecars ? Parse(answer) : ControlAnswer());
 }
 
 }  // namespace
 
 void AskSidecar(boost::asio::io_context& io, ControlRequest request,
                 std::function<void(ControlAnswer)> done) {
-  Spawn(io.get_executor(), Ask(io, std::move(request), std::move(done)));
+  Spawn(io.get_executor(), Ask(std::move(request), std::move(done)));
 }
 
 }  // namespace wsf::net

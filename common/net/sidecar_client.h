@@ -16,7 +16,7 @@ struct ControlRequest {
   std::string request_id;  ///< only for `end`: this session alone; "" = all
 };
 
-/// What came back; `http_status` 0: no answer within 1 s.
+/// What came back; `http_status` 0: no answer within 1 s, or none that a sidecar gives (8 KiB).
 struct ControlAnswer {
   int http_status = 0;
   std::string body;

@@ -35,8 +35,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
  private:
   struct Side {
-    explicit Side(net::Connection connection)
-        : connection(std::move(connection)), outbox(&this->connection) {}
+    explicit Side(net::Connection established)
+        : connection(std::move(established)), outbox(&connection) {}
     net::Connection connection;
     net::Outbox outbox;  // towards this side
     bool at_eof = false;

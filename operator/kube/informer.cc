@@ -107,14 +107,16 @@ void Informer::Watch() {
 }
 
 void Informer::OnLine(const std::string& line) {
+  if (expired_) return;  // what a server tells behind an error has a gap before it
   const Json event = Json::parse(line, nullptr, false);
   if (!event.is_object()) return;
   const std::string type = event.value("type", "");
   const Json object = event.value("object", Json::object());
   if (type == "ERROR") {
     // 410, or a cache of the API server that has fallen behind: only a list tells what is there.
+    // Not every server ends the watch then.
     expired_ = true;
-    return;
+    return Again([this] { ListAgain(); });
   }
   back_off_ = kBackOff;
   if (type == "DELETED") {
@@ -128,7 +130,8 @@ void Informer::OnLine(const std::string& line) {
 }
 
 void Informer::OnEnd(const absl::Status& status) {
-  if (expired_ || absl::IsNotFound(status)) return Again([this] { List(); });
+  if (expired_) return;  // the list is on its way
+  if (absl::IsNotFound(status)) return Again([this] { List(); });
   Again([this] { Watch(); });
 }
 

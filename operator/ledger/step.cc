@@ -25,11 +25,11 @@ Book Book::FromStatus(const nlohmann::json& status) {
 nlohmann::json Book::UncountedJson() const {
   nlohmann::json list = nlohmann::json::array();
   for (const Entry& entry : uncounted) {
-    const nlohmann::json sessions = entry.sessions.ToJson();
+    const nlohmann::json counted = entry.sessions.ToJson();
     list.push_back({{"uid", entry.uid},
-                    {"established", sessions["established"]},
-                    {"billedMilliseconds", sessions["billedMilliseconds"]},
-                    {"byCode", sessions["byCode"]}});
+                    {"established", counted["established"]},
+                    {"billedMilliseconds", counted["billedMilliseconds"]},
+                    {"byCode", counted["byCode"]}});
   }
   return list;
 }

@@ -47,8 +47,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
  private:
   // One connection.
   struct Side final : session::Outlet {
-    Side(session::Peer peer, Socket socket)
-        : peer(peer), connection(std::move(socket)), outbox(&connection) {}
+    Side(session::Peer its_peer, Socket socket)
+        : peer(its_peer), connection(std::move(socket)), outbox(&connection) {}
     bool Send(std::string_view bytes) override { return outbox.Send(bytes); }
     bool blocked() const override { return outbox.blocked(); }
     void Finish() override { connection.Finish(); }

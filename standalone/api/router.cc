@@ -66,9 +66,9 @@ bool Watch::Matches(const Change& change) const {
 }
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
-  const std::string version = (*change.object)["metadata"].value("resourceVersion", "");
+  const std::string at = (*change.object)["metadata"].value("resourceVersion", "");
   const Json object =
-      as_table ? MakeTable(*resource, {change.object}, version, now_unix_micros) : *change.object;
+      as_table ? MakeTable(*resource, {change.object}, at, now_unix_micros) : *change.object;
   const Json line = {{"type", TypeName(change.type)}, {"object", object}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

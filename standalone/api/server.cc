@@ -86,12 +86,12 @@ std::string Chunk(const std::string& text) {
 }  // namespace
 
 struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
-  Inside(boost::asio::io_context& io, Router* router, Store* store)
-      : io(io),
-        acceptor(io),
+  Inside(boost::asio::io_context& its_io, Router* its_router, Store* its_store)
+      : io(its_io),
+        acceptor(its_io),
         tls(boost::asio::ssl::context::tls_server),
-        router(router),
-        store(store) {}
+        router(its_router),
+        store(its_store) {}
 
   net::awaitable<void> Accept();
   net::awaitable<void> Serve(boost::asio::ip::tcp::socket socket);

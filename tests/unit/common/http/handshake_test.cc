@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Malformed{"noKey", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""},
                     Malformed{"absoluteTarget", "/a?b=c", "http://h/a"},
                     Malformed{"asteriskTarget", "/a?b=c", "*"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 AnswerHead Answer(const std::string& more = "") {
   return *ParseAnswerHead(

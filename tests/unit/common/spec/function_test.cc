@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"resourcesNoObject", R"({"resources": 5})", false},
         Case{"memoryNoQuantity", R"({"resources": {"limits": {"memory": "lots"}}})", false},
         Case{"memory", R"({"resources": {"limits": {"memory": "100Mi", "cpu": 1}}})", true}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ParseFunction, AWrongShapeIsAnErrorAndNothingWorse) {
   for (const char* text : {"5", "[]", "{}", R"({"metadata": 5})", R"({"metadata": {"name": 5}})",

@@ -136,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Violation{"mostSignificantBit", {0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}},
                     Violation{"oneByteClose", {0x88, 1, 3}},
                     Violation{"closeCode999", {0x88, 2, 0x03, 0xe7}}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(FrameWalk, S0_08_AnAcceptedExtensionMayUseItsRsvBit) {
   const Bytes compressed = {0xc1, 0};

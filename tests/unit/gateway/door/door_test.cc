@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
                      std::string("\xc0\0\x02\x07\x0a\0\0\x01\x12\x67\0\x50\x04\0\x01x", 16)),
             "192.0.2.7"},
         Row{"v2local", Version2(0, 0, ""), ""}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ProxyHeaderTest, WhatIsNoneIsRefused) {
   for (const std::string& bytes :

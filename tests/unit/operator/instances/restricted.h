@@ -11,13 +11,12 @@ namespace wsf::instances {
 /// What a pod has against the Pod Security Standard `restricted`, every field of it, read from the
 /// standard and not from MakePod (faults.md S11, G22). Empty = nothing.
 inline std::vector<std::string> AgainstRestricted(const nlohmann::json& pod) {
-  using Json = nlohmann::json;
   std::vector<std::string> found;
   const auto must = [&found](bool holds, const std::string& what) {
     if (!holds) found.push_back(what);
   };
-  const Json& spec = pod["spec"];
-  const Json of_pod = spec.value("securityContext", Json::object());
+  const nlohmann::json& spec = pod["spec"];
+  const nlohmann::json of_pod = spec.value("securityContext", nlohmann::json::object());
   for (const char* name : {"hostNetwork", "hostPID", "hostIPC"})
     must(!spec.value(name, false), name);
   must(!of_pod.contains("sysctls"), "sysctls");
@@ -26,38 +25,39 @@ inline std::vector<std::string> AgainstRestricted(const nlohmann::json& pod) {
   const std::set<std::string> may = {"configMap", "csi",       "downwardAPI",
                                      "emptyDir",  "ephemeral", "persistentVolumeClaim",
                                      "projected", "secret"};
-  for (const Json& volume : spec.value("volumes", Json::array())) {
+  for (const nlohmann::json& volume : spec.value("volumes", nlohmann::json::array())) {
     for (const auto& [kind, _] : volume.items())
       must(kind == "name" || may.contains(kind), "volume " + kind);
   }
-  const Json annotations = pod["metadata"].value("annotations", Json::object());
+  const nlohmann::json annotations = pod["metadata"].value("annotations", nlohmann::json::object());
   for (const auto& [name, _] : annotations.items()) {
     must(!name.starts_with("container.apparmor.security.beta.kubernetes.io/"), name);
     must(name.find("seccomp.security.alpha.kubernetes.io") == std::string::npos, name);
   }
-  const auto check = [&](const Json& container) {
+  const auto check = [&](const nlohmann::json& container) {
     const std::string name = container.value("name", "");
-    const Json own = container.value("securityContext", Json::object());
+    const nlohmann::json own = container.value("securityContext", nlohmann::json::object());
     // What a container does not say, its pod says for it.
     const auto said = [&](const char* field) {
-      return own.value(field, of_pod.value(field, Json()));
+      return own.value(field, of_pod.value(field, nlohmann::json()));
     };
     must(!own.value("privileged", false), name + ": privileged");
     must(own.value("allowPrivilegeEscalation", true) == false, name + ": allowPrivilegeEscalation");
-    const Json capabilities = own.value("capabilities", Json::object());
-    must(capabilities.value("drop", Json::array()) == Json{"ALL"}, name + ": capabilities.drop");
-    for (const Json& each : capabilities.value("add", Json::array()))
+    const nlohmann::json capabilities = own.value("capabilities", nlohmann::json::object());
+    must(capabilities.value("drop", nlohmann::json::array()) == nlohmann::json{"ALL"},
+         name + ": capabilities.drop");
+    for (const nlohmann::json& each : capabilities.value("add", nlohmann::json::array()))
       must(each == "NET_BIND_SERVICE", name + ": capabilities.add");
     must(own.value("procMount", "Default") == "Default", name + ": procMount");
     must(said("runAsNonRoot") == true, name + ": runAsNonRoot");
     must(said("runAsUser") != 0, name + ": runAsUser");
     must(said("seLinuxOptions").is_null(), name + ": seLinuxOptions");
     must(said("appArmorProfile").is_null(), name + ": appArmorProfile");
-    const Json seccomp = said("seccompProfile");
+    const nlohmann::json seccomp = said("seccompProfile");
     must(seccomp.is_object() &&
              (seccomp["type"] == "RuntimeDefault" || seccomp["type"] == "Localhost"),
          name + ": seccompProfile");
-    for (const Json& port : container.value("ports", Json::array()))
+    for (const nlohmann::json& port : container.value("ports", nlohmann::json::array()))
       must(port.value("hostPort", 0) == 0, name + ": hostPort");
     for (const char* hook : {"lifecycle", "livenessProbe", "readinessProbe", "startupProbe"})
       must(
@@ -65,7 +65,8 @@ inline std::vector<std::string> AgainstRestricted(const nlohmann::json& pod) {
           name + ": " + hook);
   };
   for (const char* kind : {"initContainers", "containers", "ephemeralContainers"}) {
-    for (const Json& container : spec.value(kind, Json::array())) check(container);
+    for (const nlohmann::json& container : spec.value(kind, nlohmann::json::array()))
+      check(container);
   }
   return found;
 }

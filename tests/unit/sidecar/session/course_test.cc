@@ -19,9 +19,7 @@ using std::chrono::seconds;
 const TimePoint kStart = TimePoint() + std::chrono::hours(1);
 
 struct Rig {
-  explicit Rig(const Settings& settings = Unlimited()) : settings(settings) {
-    course.Start(kStart);
-  }
+  explicit Rig(const Settings& wanted = Unlimited()) : settings(wanted) { course.Start(kStart); }
   static Settings Unlimited() {
     Settings settings;
     settings.request_bytes_per_second = 0;

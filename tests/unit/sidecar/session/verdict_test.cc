@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"P15", Of(EndKind::kFunctionStopped), 499, Reason::kRequestCanceled, kP, 1001},
         Row{"P20", Of(EndKind::kGatewayShutdown), 500, Reason::kGatewayShutdown, kP, 1012},
         Row{"P23", Of(EndKind::kRevisionRetired), 499, Reason::kRevisionRetired, kP, 1001}),
-    [](const auto& info) { return std::string(info.param.id); });
+    [](const auto& row) { return std::string(row.param.id); });
 
 TEST(Goodbyes, E10_BothSidesAreToldOfAClientsViolation) {
   const Verdict verdict = Judge(Broke(Peer::kClient), Settings());
