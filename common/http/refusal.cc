@@ -82,6 +82,13 @@ Refusal GatewayDraining() {
   return Make(503, 500, Reason::kInternalError, "this gateway is stopping; connect again", 1);
 }
 
+Refusal Stopped(int code, Reason reason) {
+  std::string_view message = "the function is being stopped; connect again later";
+  if (reason == Reason::kGatewayShutdown) message = "this gateway is stopping; connect again";
+  if (reason == Reason::kRevisionRetired) message = "the function has changed; connect again";
+  return Make(503, code, reason, message, 1);
+}
+
 Refusal GatewayFull() {
   return Make(503, 500, Reason::kInternalError,
               "this gateway serves as many connections as it can; connect again later", 5);

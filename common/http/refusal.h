@@ -32,8 +32,10 @@ Refusal HandshakeTimedOut();                                 // H22
 Refusal InstanceLost();                                      // H26
 Refusal NoOperator();                                        // H32
 Refusal GatewayDraining();                                   // H31
-Refusal GatewayFull();                                       // H31
-Refusal WaitedTooLong();                                     // H15
+/// A handshake that the platform ends before its 101, as the record says it (P15, P20, P23).
+Refusal Stopped(int code, Reason reason);
+Refusal GatewayFull();    // H31
+Refusal WaitedTooLong();  // H15
 
 /// The whole HTTP answer: JSON body of behaviour.md 4.1, the X-Wsf-* headers, `Connection: close`.
 /// `request_id` may be empty.

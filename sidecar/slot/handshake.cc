@@ -221,7 +221,9 @@ net::awaitable<HandshakeResult> Handshake::Refuse(http::Refusal refusal, Reason 
 net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
   if (auto stopped = WhyStopped()) {
     http::Refusal refusal = http::HandshakeTimedOut();
-    if (stopped_ == Stopped::kCancelled) refusal = http::GatewayDraining();
+    if (stopped_ == Stopped::kCancelled) {
+      refusal = http::Stopped(stopped->status_code, stopped->reason);
+    }
     if (stopped_ != Stopped::kClientLeft) {
       co_await SendToClient(http::RefusalAnswer(refusal, request_id_));
     }

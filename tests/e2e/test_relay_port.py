@@ -269,13 +269,16 @@ def test_a_server_and_its_sidecar_inherit_no_connection_of_the_platform(puppets)
 @pytest.mark.parametrize("reason, code, name", [
     ("GatewayShutdown", 500, "GatewayShutdown"), ("FunctionStopped", 499, "RequestCanceled"),
     ("RevisionRetired", 499, "RevisionRetired")], ids=["P20", "P15", "P23"])
-def test_the_platform_ends_a_handshake(rig, reason, code, name):
+def test_the_platform_ends_a_handshake_house_M14(rig, reason, code, name):
     client = rig.claim()
     assert sidecar_says(client) == ("102", "taken")
     server = rig.master.receive()
     server.receive_head()
     rig.control("end", extra=f"X-Wsf-Reason: {reason}\r\n")
-    assert client.receive_head().startswith("HTTP/1.1 503 ")
+    head = client.receive_head()
+    assert head.startswith("HTTP/1.1 503 ")
+    # The client is told what the record says.
+    assert (field(head, "X-Wsf-Status-Code"), field(head, "X-Wsf-Reason")) == (str(code), name)
     record = rig.record()
     assert (record["statusCode"], record["reason"], record["closedBy"]) == (code, name, "platform")
     assert "established" not in record
