@@ -119,11 +119,14 @@ def test_fault_5_a_watch_that_fails_at_every_turn_and_a_delete_while_it_is_away(
             return [failed + b"\n"]  # in place of what it would have told
         return [line]
 
+    before = len(rig.proxy.requests)
     rig.proxy.events = events
     session(rig)
     session(rig)
     check_counted(rig, total, 2)
     assert left[0] == 0
+    asked = [path for _, path in rig.proxy.requests[before:]]
+    assert any("limit=" in path for path in asked), "nothing was listed anew"
 
 
 def test_fault_6_a_watch_cut_within_an_event(rig):
