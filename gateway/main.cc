@@ -90,14 +90,15 @@ std::unique_ptr<wsf::tls::Server> LoadTls(const Flags& flags) {
   return server;
 }
 
-wsf::net::awaitable<void> WatchCertificates(boost::asio::io_context& io, wsf::tls::Server& server) {
-  boost::asio::steady_timer timer(io);
+wsf::net::awaitable<void> WatchCertificates(wsf::tls::Server* server) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::steady_timer timer(executor);
   absl::Status before;
   while (true) {
     timer.expires_after(kCertificateLook);
     wsf::net::error_code error;
     co_await timer.async_wait(wsf::net::Await(error));
-    const absl::Status loaded = server.Load();
+    const absl::Status loaded = server->Load();
     if (!loaded.ok() && loaded != before) {
       Log(Level::kWarning, "the certificate loaded before stays in use",
           {{"error", std::string(loaded.message())}});
@@ -127,7 +128,7 @@ int main(int argc, char** argv) {
       wsf::door::Trusted::Parse(flags.trusted_proxies);
   if (!trusted.ok()) Stop(trusted.status(), "--trusted-proxies");
   const std::unique_ptr<wsf::tls::Server> tls = LoadTls(flags);
-  if (tls != nullptr) wsf::net::Spawn(io.get_executor(), WatchCertificates(io, *tls));
+  if (tls != nullptr) wsf::net::Spawn(io.get_executor(), WatchCertificates(tls.get()));
   wsf::net::Admission::Limits limits;
   limits.in_all = MaxConnections(flags.max_connections);
   if (flags.max_connections_per_address > 0) limits.per_address = flags.max_connections_per_address;
@@ -223,7 +224,7 @@ int main(int argc, char** argv) {
   const wsf::net::AdminPages pages = {[&metrics] { return metrics.Text(); }, [] { return true; },
                                       [&] { return broker.in_sync() && !drain.begun(); }};
   accept(flags.admin_listen, "--admin-listen", [&](tcp::socket client) {
-    wsf::net::Spawn(io.get_executor(), wsf::net::ServeAdmin(std::move(client), pages));
+    wsf::net::Spawn(io.get_executor(), wsf::net::ServeAdmin(std::move(client), &pages));
   });
   Log(Level::kInfo, "serving", {{"clients", flags.listen}});
   link->Start();

@@ -155,10 +155,10 @@ absl::Status Replica::ServePeople() {
   const std::uint16_t port = PortOf(flags_.sessions_listen);
   net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(sessions), [this, port](tcp::socket s) {
                net::Spawn(io_.get_executor(),
-                          ServeSessions(std::move(s), operator_, leader_, port));
+                          ServeSessions(std::move(s), &operator_, &leader_, port));
              }));
   net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(admin), [this](tcp::socket s) {
-               net::Spawn(io_.get_executor(), net::ServeAdmin(std::move(s), pages_));
+               net::Spawn(io_.get_executor(), net::ServeAdmin(std::move(s), &pages_));
              }));
   return absl::OkStatus();
 }

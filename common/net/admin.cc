@@ -17,7 +17,7 @@ std::string Answer(int status, const std::string& body) {
 
 }  // namespace
 
-awaitable<void> ServeAdmin(asio::ip::tcp::socket client, const AdminPages& pages) {
+awaitable<void> ServeAdmin(asio::ip::tcp::socket client, const AdminPages* pages) {
   Connection connection(std::move(client));
   absl::StatusOr<HeadBytes> bytes = co_await ReadHead(connection, kMaxHeadBytes, kHeadTime);
   if (!bytes.ok()) co_return;
@@ -25,9 +25,9 @@ awaitable<void> ServeAdmin(asio::ip::tcp::socket client, const AdminPages& pages
   const std::string target = head.ok() ? head->target : "";
   const auto say = [](bool well) { return well ? Answer(200, "ok\n") : Answer(503, "wait\n"); };
   std::string answer = Answer(404, "not found\n");
-  if (target == "/metrics") answer = Answer(200, pages.metrics());
-  if (target == "/healthz") answer = say(pages.is_healthy());
-  if (target == "/readyz") answer = say(pages.is_ready());
+  if (target == "/metrics") answer = Answer(200, pages->metrics());
+  if (target == "/healthz") answer = say(pages->is_healthy());
+  if (target == "/readyz") answer = say(pages->is_ready());
   co_await SendAndClose(std::move(connection), std::move(answer));
 }
 

@@ -16,7 +16,7 @@ struct AdminPages {
   std::function<bool()> is_ready;        ///< else no new connections are to be sent
 };
 
-/// One connection to the admin port: /metrics, /healthz, /readyz.
-awaitable<void> ServeAdmin(asio::ip::tcp::socket client, const AdminPages& pages);
+/// One connection to the admin port: /metrics, /healthz, /readyz. `pages` outlive it.
+awaitable<void> ServeAdmin(asio::ip::tcp::socket client, const AdminPages* pages);
 
 }  // namespace wsf::net

@@ -4,11 +4,11 @@
 #include <grpcpp/grpcpp.h>
 
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/observe/log.h"
 #include "common/rpc/credentials.h"
 
@@ -30,7 +30,7 @@ struct OperatorLink::Shared {
   Dial dial;
   std::function<void(std::function<void()>)> post;
   Callbacks callbacks;
-  std::mutex mutex;
+  absl::Mutex mutex;
   // Held until the next one is there: gRPC 1.51 ends the process when its last channel is given up
   // on one of its own threads.
   std::shared_ptr<grpc::Channel> channel ABSL_GUARDED_BY(mutex);
@@ -49,7 +49,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   }
 
   void Send(v1::FromGateway message) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     if (over_) return;
     queue_.push_back(std::move(message));
     if (!writing_) WriteNext();
@@ -58,7 +58,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   void OnReadDone(bool ok) override {
     if (!ok) {
       {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const absl::MutexLock lock(&mutex_);
         over_ = true;
       }
       RemoveHold();
@@ -75,7 +75,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   }
 
   void OnWriteDone(bool ok) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     queue_.pop_front();
     writing_ = false;
     if (!ok) over_ = true;
@@ -84,7 +84,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
 
   void OnDone(const grpc::Status& status) override {
     {
-      const std::lock_guard<std::mutex> lock(shared_->mutex);
+      const absl::MutexLock lock(&shared_->mutex);
       shared_->stream = nullptr;
     }
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
@@ -106,7 +106,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
     std::shared_ptr<grpc::Channel> channel =
         shared->dial(leader.empty() ? shared->address : leader);
     auto* const stream = new Stream(shared, channel);
-    const std::lock_guard<std::mutex> lock(shared->mutex);
+    const absl::MutexLock lock(&shared->mutex);
     shared->channel.swap(channel);
     shared->stream = stream;
     shared->post([shared] { shared->callbacks.on_open(); });
@@ -118,7 +118,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   // It was stopped for longer than its lease, and does not know yet.
   bool IsDeposed(const v1::ToGateway& message) {
     if (!message.has_snapshot()) return false;
-    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    const absl::MutexLock lock(&shared_->mutex);
     if (message.snapshot().term() < shared_->highest_term) return true;
     shared_->highest_term = message.snapshot().term();
     return false;
@@ -132,7 +132,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   const std::unique_ptr<v1::FleetService::Stub> stub_;
   grpc::ClientContext context_;
   v1::ToGateway incoming_;
-  std::mutex mutex_;
+  absl::Mutex mutex_;
   std::deque<v1::FromGateway> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being written
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
@@ -152,7 +152,7 @@ OperatorLink::~OperatorLink() = default;
 void OperatorLink::Start() { Stream::Open(shared_, ""); }
 
 void OperatorLink::Send(v1::FromGateway message) {
-  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  const absl::MutexLock lock(&shared_->mutex);
   if (shared_->stream != nullptr) shared_->stream->Send(std::move(message));
 }
 

@@ -99,8 +99,8 @@ net::awaitable<std::string> AskLeader(const std::string& host, std::uint16_t por
 
 }  // namespace
 
-net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator,
-                                   const service::Leader& leader, std::uint16_t port) {
+net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator* the_operator,
+                                   const service::Leader* leader, std::uint16_t port) {
   net::Connection connection(std::move(client));
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(connection, kMaxHeadBytes, kHeadTime);
@@ -109,14 +109,14 @@ net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator
   std::string answer = ErrorAnswer(400, "this is no HTTP/1.1 request");
   if (head.ok() && head->fields.Count("Origin") > 0) {
     answer = ErrorAnswer(403, "web pages may not see sessions");
-  } else if (head.ok() && !leader.here() && !absl::StartsWith(head->target, "/healthz")) {
-    answer = co_await AskLeader(leader.host(), port, bytes->head);
+  } else if (head.ok() && !leader->here() && !absl::StartsWith(head->target, "/healthz")) {
+    answer = co_await AskLeader(leader->host(), port, bytes->head);
   } else if (head.ok() && head->method == "GET") {
-    answer = AnswerGet(head->target, the_operator);
+    answer = AnswerGet(head->target, *the_operator);
   } else if (head.ok()) {
     const std::string id = SessionToEnd(head->target);
     int status = 405;
-    if (head->method == "POST" && !id.empty()) status = co_await EndSession(the_operator, id);
+    if (head->method == "POST" && !id.empty()) status = co_await EndSession(*the_operator, id);
     answer = status == 204   ? Answer(204, "")
              : status == 404 ? ErrorAnswer(404, "no live session " + id)
              : status == 503 ? ErrorAnswer(503, "its instance does not answer; try again")

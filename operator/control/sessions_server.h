@@ -19,8 +19,9 @@ namespace wsf::control {
 ///     GET  /healthz                               200
 ///
 /// A page in a browser (it sends an Origin) is refused.
+/// `the_operator` and `leader` outlive it.
 /// A replica that does not lead passes the request on to the leader's `port`.
-net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator& the_operator,
-                                   const service::Leader& leader, std::uint16_t port);
+net::awaitable<void> ServeSessions(boost::asio::ip::tcp::socket client, Operator* the_operator,
+                                   const service::Leader* leader, std::uint16_t port);
 
 }  // namespace wsf::control

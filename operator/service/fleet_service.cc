@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+
 namespace wsf::service {
 namespace {
 
@@ -15,14 +17,14 @@ class Link final : public GatewayLink {
   void Send(v1::ToGateway message) override;
   void OnWritten();
   void Detach() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     reactor_ = nullptr;
   }
 
  private:
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::mutex mutex_;
+  absl::Mutex mutex_;
   Reactor* reactor_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::ToGateway> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being written
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
@@ -62,14 +64,14 @@ class Elsewhere final : public grpc::ServerBidiReactor<v1::FromGateway, v1::ToGa
 };
 
 void Link::Send(v1::ToGateway message) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   if (reactor_ == nullptr) return;
   queue_.push_back(std::move(message));
   if (!writing_) WriteNext();
 }
 
 void Link::OnWritten() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   queue_.pop_front();
   writing_ = false;
   if (!queue_.empty() && reactor_ != nullptr) WriteNext();

@@ -4,9 +4,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 
-#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "operator/service/leader.h"
 #include "wsf/v1/fleet.grpc.pb.h"
 

@@ -3,11 +3,11 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/rpc/credentials.h"
 
 namespace wsf::service {
@@ -16,26 +16,26 @@ namespace wsf::service {
 class Leader {
  public:
   void SetHere() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     here_ = true;
   }
   /// `host` is an address, "" while nobody leads.
   void SetElsewhere(std::string host) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     here_ = false;
     host_ = std::move(host);
   }
   bool here() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return here_;
   }
   std::string host() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return host_;
   }
 
  private:
-  mutable std::mutex mutex_;
+  mutable absl::Mutex mutex_;
   bool here_ ABSL_GUARDED_BY(mutex_) = false;
   std::string host_ ABSL_GUARDED_BY(mutex_);
 };
