@@ -17,14 +17,15 @@ REPORTS := build/reports
 KUBECTL ?= $(firstword $(wildcard build/cluster/bin/kubectl) kubectl)
 CHART_FILES := $(addprefix deploy/,crd/websocketfunctions.wsf.dev.yaml rbac/roles.yaml \
   components/monitoring/prometheus_rule.yaml components/monitoring/dashboard.json)
-# The end-to-end tests of what hostile peers reach.
-SANITIZED := $(addprefix tests/e2e/test_,ends.py limits.py smuggling.py gateway_door.py handshakes.py relay_port.py functions.py kubectl.py)
+# Those in which the programs with threads meet each other.
+THREADED := $(addprefix tests/e2e/test_,functions.py handshakes.py sessions.py start_failures.py kubectl.py) \
+  $(addprefix tests/fault/test_,api_faults.py report_faults.py herd.py)
 # Those of `wsf dev` that a real API server takes part in.
 ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py limits.py start_failures.py \
   gateway_door.py sessions.py)
 
-.PHONY: help run build test unit-test e2e-test fault-test soak repeat conformance conformance-test fuzz sanitize \
-  lint bench node-bench install packages clean cluster-tools cluster-test node-test images image-files manifests \
+.PHONY: help run build test node-modules unit-test e2e-test fault-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
+  lint tidy bench node-bench install packages clean cluster-tools cluster-test node-test images image-files manifests \
   chart-files resource-page delivery-packages delivery-test
 
 help: ## list the targets
@@ -37,10 +38,12 @@ build: packages ## build all programs into build/release/bin
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
 	@cmake --build $(BUILD)
 
-test: build examples/echo-node/node_modules tests/clients/node_modules ## unit and end-to-end tests, one closing line
-	@rm -rf $(REPORTS) && mkdir -p $(REPORTS)
-	@status=0; $(MAKE) --no-print-directory -k unit-test e2e-test fault-test || status=1; \
-	  tools/summary || status=1; exit $$status
+test: build node-modules ## unit, end-to-end and fault tests, each tier with a time limit; one closing line
+	@status=0; for tier in unit e2e fault; do \
+	  tools/ci/tier $$tier $(MAKE) --no-print-directory $$tier-test || status=1; done; \
+	  tools/ci/summary unit e2e fault || status=1; exit $$status
+
+node-modules: examples/echo-node/node_modules tests/clients/node_modules
 
 unit-test:
 	@$(BIN)/wsf-unit-tests --gtest_brief=1 --gtest_output=xml:$(REPORTS)/unit.xml
@@ -58,24 +61,35 @@ e2e-test:
 repeat: build ## TEST=... N=20: a test N times beside a load on all cores
 	@WSF_BIN=$(abspath $(BIN)) tools/repeat $(or $(N),20) $(TEST)
 
-conformance: build build/autobahn/bin/wstest tests/clients/node_modules ## Autobahn's 517 cases, direct and through us
+conformance: build build/autobahn/bin/wstest node-modules ## Autobahn's 517 cases, direct and through us
 	@WSF_AUTOBAHN=all $(MAKE) --no-print-directory conformance-test
 
-conformance-test: build/autobahn/bin/wstest tests/clients/node_modules
+conformance-test: build build/autobahn/bin/wstest node-modules
 	@mkdir -p $(REPORTS)
-	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) \
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) \
 	  --junitxml=$(REPORTS)/conformance.xml tests/conformance
 
 build/autobahn/bin/wstest: tests/conformance/install-autobahn $(wildcard tests/conformance/autobahn*)
 	@tests/conformance/install-autobahn build/autobahn
 
-sanitize: packages ## unit and end-to-end tests under ASan, LSan and UBSan
+sanitize-unit: packages
+	@cmake --preset asan >/dev/null && cmake --build --preset asan --target wsf-unit-tests
+	@WSF_SEEDS=20000 tests/sanitize/run sanitize build/asan/bin
+
+asan: packages node-modules ## unit, end-to-end and fault tests under ASan, LSan and UBSan
 	@cmake --preset asan >/dev/null && cmake --build --preset asan
-	@WSF_SEEDS=20000 tests/sanitize/run asan build/asan/bin $(SANITIZED)
+	@WSF_SEEDS=20000 tests/sanitize/run asan build/asan/bin tests/e2e tests/fault
+
+tsan: packages node-modules ## what has threads (operator, wsf-report, supervisor) under TSan
+	@cmake --preset tsan >/dev/null && cmake --build --preset tsan
+	@tests/sanitize/run tsan build/tsan/bin $(THREADED)
 
 fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz
 	@tests/fuzz/run build/fuzz/bin
+
+nightly: packages ## what takes longer than CI may: part after part, resumed where it stopped
+	@tools/ci/nightly
 
 manifests: ## deploy/default as one file, dist/install.yaml
 	@mkdir -p dist
@@ -117,12 +131,22 @@ image-files: build ## what the programs' images are made of, in build/images/fil
 images: image-files delivery-packages ## all images, without a daemon, into build/images/*.tar
 	@images/build
 
-lint: packages ## format, include edges, coroutine rules, shell scripts
+lint: build build/lint/bin/clang-tidy ## format, include edges, coroutines, lifetimes, locks, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
+	@tools/lint/sources
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
 	@shellcheck tests/cluster/machine-init tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
+	@tools/lint/tidy $(BUILD) $$(git grep -l co_await -- '*.cc')
+	@tools/lint/locks $(BUILD)
 	@echo "lint: clean"
+
+tidy: build build/lint/bin/clang-tidy ## clang-tidy over all files
+	@tools/lint/tidy $(BUILD) $$(git ls-files '*.cc' ':!tests')
+
+build/lint/bin/clang-tidy: tools/lint/requirements.txt
+	@rm -rf build/lint && $(PYTHON) -m venv build/lint
+	@build/lint/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 
 bench: build ## sidecar and gateway beside their peers, starts, plans in large fleets, whole sessions; prints ratios
 	@$(PYTHON) tests/bench/relay_bench.py --bin $(BIN)
