@@ -100,7 +100,7 @@ void Broker::OnLost() {
 
 void Broker::RefuseUnrouted() {
   for (const auto& [id, ticket] : tickets_) {
-    const v1::Route* route = routes_.Find(ticket->function_key);
+    const auto route = routes_.Find(ticket->function_key);
     if (route == nullptr) {
       ticket->refusal = http::UnknownFunction();
     } else if (route->state() == v1::Route::REFUSE) {
@@ -124,7 +124,7 @@ void Broker::RefuseAll(const http::Refusal& refusal) {
 
 Duration Broker::MaxWait(const std::string& function_key) const {
   if (options_.max_wait) return *options_.max_wait;
-  const v1::Route* route = routes_.Find(function_key);
+  const auto route = routes_.Find(function_key);
   const auto init = route == nullptr ? kInitTime : seconds(route->init_timeout_seconds());
   return init + kWaitBeyondInit;
 }
@@ -198,7 +198,7 @@ void Broker::Dispatch() {
 }
 
 void Broker::DispatchFunction(const std::string& function_key) {
-  const v1::Route* route = routes_.Find(function_key);
+  const auto route = routes_.Find(function_key);
   const std::string revision = route == nullptr ? "" : route->revision();
   while (Ticket* const* first = queue_.First(function_key)) {
     Ticket* const ticket = *first;

@@ -119,9 +119,10 @@ std::optional<http::Refusal> Handshake::CheckClient() {
 }
 
 std::optional<http::Refusal> Handshake::CheckRoute() {
-  const auto match = parts_.broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
+  auto match = parts_.broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
   if (!match) return http::UnknownFunction();
-  const v1::Route& route = *match->route;
+  match_ = *std::move(match);
+  const v1::Route& route = *match_.route;
   function_key_ = route::KeyOf(route.function());
   if (!IsOriginAllowed(route, request_.fields)) return http::OriginNotAllowed();
   if (route.state() == v1::Route::REFUSE) return ToRefusal(route.refusal());
@@ -150,7 +151,7 @@ net::awaitable<void> Handshake::Serve() {
   WatchClient();
   int losses = 0;
   while (losses < kLossesAfterTaken) {
-    const v1::Route* route = parts_.broker.routes().Find(function_key_);
+    const auto route = parts_.broker.routes().Find(function_key_);
     std::string revision;
     if (route != nullptr) revision = route->revision();
     co_await parts_.broker.Acquire(ticket_, revision);
@@ -178,8 +179,10 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   const std::string uid = instance.pod_uid();
   net::error_code error;
   const auto endpoint = net::ParseEndpoint(instance.address());
-  const auto match = broker.routes().Resolve(*request_.fields.Find("Host"), request_.target);
-  if (!endpoint || !match) {
+  // Of the same function whatever has become of its address, with the settings that hold now.
+  route::Match match = match_;
+  match.route = broker.routes().Find(function_key_);
+  if (!endpoint || match.route == nullptr) {
     broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
     co_return Tried::kNext;
   }
@@ -196,8 +199,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     co_return Tried::kNext;
   }
   sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  const std::string head =
-      ForwardHead(request_, *match, peer_, request_id_, instance, UnixMicros());
+  const std::string head = ForwardHead(request_, match, peer_, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
 
   std::string bytes;

@@ -69,6 +69,7 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   TimePoint head_until_;
   http::RequestHead request_;
   std::string function_key_;
+  route::Match match_;  // as the request resolved when it came
   std::string request_id_;
   std::shared_ptr<Broker::Ticket> ticket_;
   Socket sidecar_;

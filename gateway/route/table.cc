@@ -35,7 +35,7 @@ std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/"
 void Table::Set(const v1::Route& route) {
   const std::string key = KeyOf(route.function());
   Remove(key);
-  routes_[key] = route;
+  routes_[key] = std::make_shared<const v1::Route>(route);
   for (const std::string& host : route.hosts()) by_host_[Folded(host)].insert(key);
 }
 
@@ -43,7 +43,7 @@ void Table::Remove(const std::string& key) {
   marked_.erase(key);
   const auto found = routes_.find(key);
   if (found == routes_.end()) return;
-  for (const std::string& host : found->second.hosts()) {
+  for (const std::string& host : found->second->hosts()) {
     const auto keys = by_host_.find(Folded(host));
     if (keys == by_host_.end()) continue;  // named twice
     keys->second.erase(key);
@@ -60,9 +60,9 @@ void Table::DropMarked() {
   while (!marked_.empty()) Remove(std::string(*marked_.begin()));
 }
 
-const v1::Route* Table::Find(const std::string& key) const {
+std::shared_ptr<const v1::Route> Table::Find(const std::string& key) const {
   const auto found = routes_.find(key);
-  return found == routes_.end() ? nullptr : &found->second;
+  return found == routes_.end() ? nullptr : found->second;
 }
 
 std::optional<Match> Table::Resolve(std::string_view host, std::string_view target) const {
@@ -71,14 +71,14 @@ std::optional<Match> Table::Resolve(std::string_view host, std::string_view targ
     return Match{Find(*keys->second.begin()), std::string(target), ""};
   }
   const std::string_view segments = FirstTwoSegments(target);
-  if (const v1::Route* route = Find(std::string(segments)); route != nullptr) {
+  if (auto route = Find(std::string(segments)); route != nullptr) {
     const std::string_view rest = target.substr(1 + segments.size());
     std::string stripped = rest.empty() || rest[0] != '/' ? "/" : "";
     stripped += rest;
-    return Match{route, std::move(stripped), "/" + std::string(segments)};
+    return Match{std::move(route), std::move(stripped), "/" + std::string(segments)};
   }
-  if (const v1::Route* route = Find(default_function_); route != nullptr) {
-    return Match{route, std::string(target), ""};
+  if (auto route = Find(default_function_); route != nullptr) {
+    return Match{std::move(route), std::string(target), ""};
   }
   return std::nullopt;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,7 +20,7 @@ std::string KeyOf(const v1::FunctionName& name);
 
 /// Where a handshake goes.
 struct Match {
-  const v1::Route* route = nullptr;
+  std::shared_ptr<const v1::Route> route;  ///< stays as it was when the table changes
   std::string target;  ///< for the server: the prefix stripped, the query as it was (A18)
   std::string prefix;  ///< "/<namespace>/<name>", "" for a host route
 };
@@ -39,13 +40,14 @@ class Table {
   void MarkAll();
   void DropMarked();
 
-  const v1::Route* Find(const std::string& key) const;
+  /// null where there is none.
+  std::shared_ptr<const v1::Route> Find(const std::string& key) const;
   /// `host` is the Host field, with or without port; `target` the request target.
   std::optional<Match> Resolve(std::string_view host, std::string_view target) const;
 
  private:
   std::string default_function_;
-  std::map<std::string, v1::Route> routes_;
+  std::map<std::string, std::shared_ptr<const v1::Route>> routes_;
   // Lower case host -> keys: for a moment more than one, while a host changes hands.
   std::map<std::string, std::set<std::string>> by_host_;
   std::set<std::string> marked_;

@@ -22,7 +22,7 @@ TEST(ForwardHead, S5_SaysThePlatformsFieldsOnceAndDropsTheClients) {
   route.mutable_function()->set_namespace_("ns");
   route.mutable_function()->set_name("f");
   route.mutable_settings()->set_execution_timeout_seconds(60);
-  const route::Match match = {&route, "/x", "/ns/f"};
+  const route::Match match = {std::make_shared<const v1::Route>(route), "/x", "/ns/f"};
   v1::Free instance;
   instance.set_claim_token("secret");
   instance.set_revision("f-1");

@@ -73,5 +73,14 @@ TEST(Table, WhatIsNotNamedAgainAfterASnapshotIsDropped) {
   EXPECT_NE(table.Find("a/kept"), nullptr);
 }
 
+TEST(Table, D07_WhatAHandshakeResolvedOutlivesTheFunction) {
+  Table table("");
+  table.Set(MakeRoute("demo", "echo"));
+  const auto match = table.Resolve("any", "/demo/echo");
+  table.Remove("demo/echo");
+  EXPECT_EQ(match->route->function().name(), "echo");
+  EXPECT_EQ(table.Find("demo/echo"), nullptr);
+}
+
 }  // namespace
 }  // namespace wsf::route
