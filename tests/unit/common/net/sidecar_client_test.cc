@@ -49,6 +49,7 @@ TEST_F(SidecarClientTest, D08_AnAnswerWithoutEndIsNone) {
   Ask();
   std::thread stranger([this] {
     listener_.accept(peer_);
+    Send("HTTP/1.1 200 OK\r\n\r\n");
     boost::system::error_code error;
     const std::string text(1024, 'x');
     while (!error) boost::asio::write(peer_, boost::asio::buffer(text), error);
@@ -67,6 +68,8 @@ TEST_F(SidecarClientTest, D08_AnEndThatComesWithTheDeadlineTouchesNothingThatHas
   listener_.accept(peer_);
   while (peer_.available() == 0) io_.poll();  // the request is sent, its answer waited for
   Send("HTTP/1.1 200 OK\r\n\r\nfree");
+  while (io_.poll() == 0) {
+  }  // it is read: only the end is left to come
   peer_.shutdown(tcp::socket::shutdown_both);
   std::this_thread::sleep_until(due + std::chrono::milliseconds(10));
   io_.run();
