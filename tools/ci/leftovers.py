@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 import processes
 
@@ -20,7 +19,8 @@ GROUP = re.compile(r"wsf-test-(\d+)")
 def make_folder() -> pathlib.Path:
     folder = pathlib.Path(tempfile.mkdtemp(prefix=FOLDERS, dir="/tmp"))
     me = processes.find(os.getpid())
-    (folder / "owner").write_text(f"{me.pid} {me.started}")
+    (folder / "new").write_text(f"{me.pid} {me.started}")
+    (folder / "new").rename(folder / "owner")  # never seen half written
     return folder
 
 
@@ -40,14 +40,13 @@ def clean() -> None:
         if processes.find(int(GROUP.fullmatch(group.name)[1])) is None:
             remove_group(group)
     for space in pathlib.Path("/run/netns").glob("wsf-test-*"):
-        if processes.find(int(GROUP.match(space.name)[1])) is None:
+        maker = GROUP.fullmatch(space.name)
+        if maker is not None and processes.find(int(maker[1])) is None:
             subprocess.run(["ip", "netns", "delete", space.name], check=False)
 
 
 def remove(folder: pathlib.Path) -> None:
-    while left := marked(folder):
-        processes.end(left)
-        time.sleep(0.01)
+    processes.end_all(lambda: marked(folder))
     for place in mounts_below(folder):
         subprocess.run(["umount", "--lazy", place], check=False)
     shutil.rmtree(folder, ignore_errors=True)

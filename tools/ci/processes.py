@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+END_SECONDS = 30.0  # for which processes are given SIGKILL
 TICKS = os.sysconf("SC_CLK_TCK")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -78,19 +79,26 @@ def end(processes: list[Process]) -> None:
                 pass
 
 
-def end_descendants() -> None:
-    """Until there are none: one that is being ended may just have started another."""
-    while left := descendants():
+def end_all(find_them) -> None:
+    """Until `find_them` finds none, since one that is being ended may just have started another; but
+    not for ever: what the kernel does not let go of is named."""
+    until = time.monotonic() + END_SECONDS
+    while left := find_them():
         end(left)
-        reap()
+        reap_all_but(0)
+        if time.monotonic() > until:
+            return print(f"these could not be ended:\n{describe(left)}", flush=True)
         time.sleep(0.01)
-    reap()
+    reap_all_but(0)
 
 
-def reap() -> None:
+def reap_all_but(pid: int) -> None:
+    """The children that have ended, orphans of others among them; `pid` is its own waiter's."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0] != 0:
-            pass
+        while child := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if child.si_pid == pid:
+                return
+            os.waitpid(child.si_pid, 0)
     except ChildProcessError:
         pass
 
