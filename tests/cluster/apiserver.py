@@ -3,6 +3,7 @@
 import json
 import pathlib
 import subprocess
+from collections.abc import Iterator
 
 from kubectl import TOOLS, Kubectl, Refused, namespace, wait_for
 from pki import Authority
@@ -83,17 +84,26 @@ class ApiServer:
         token = self.kubectl("create", "token", account, "-n", namespace, "--duration=1h").strip()
         return self.authority.kubeconfig(f"{namespace}-{account}", self.url, {"token": token})
 
+    def _events(self, user: str) -> Iterator[dict]:
+        """Of the audit log, of users with this in their name, that are about an object."""
+        for line in (self.folder / "audit.log").read_text().splitlines():
+            event = json.loads(line)
+            if user in event["user"]["username"] and "objectRef" in event:
+                yield event
+
     def calls_of(self, user: str) -> set[tuple[str, str, str]]:
         """What a user has called: (verb, resource with subresource, namespace)."""
         calls = set()
-        for line in (self.folder / "audit.log").read_text().splitlines():
-            event = json.loads(line)
-            if event["user"]["username"] != user or "objectRef" not in event:
-                continue
+        for event in self._events(user):
             at = event["objectRef"]
             resource = at["resource"] + ("/" + at["subresource"] if "subresource" in at else "")
             calls.add((event["verb"], resource, at.get("namespace", "")))
         return calls
+
+    def refused_calls(self, user: str) -> list[str]:
+        """Those for which it has no right."""
+        return [f"{event['verb']} {event['requestURI']}" for event in self._events(user)
+                if event["annotations"]["authorization.k8s.io/decision"] == "forbid"]
 
     def close(self) -> None:
         for process in reversed(self.processes):

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 
 from kubectl import DEADLINE, wait_for
-
+from loopback import address
 
 # Loopback is reached by no proxy, whatever the environment says.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -20,10 +20,10 @@ class Replica:
     """Its ports are the usual ones on an address of its own, so that it is told from others by
     address, as pods are."""
 
-    def __init__(self, api, programs: pathlib.Path, folder: pathlib.Path, system: str, number: int,
+    def __init__(self, api, programs: pathlib.Path, folder: pathlib.Path, system: str,
                  flags: tuple[str, ...] = ()):
-        self.ip = f"127.0.{number // 250 + 1}.{number % 250 + 1}"
-        self.name = f"operator-{number}"
+        self.ip = address()
+        self.name = f"operator-{self.ip.replace('.', '-')}"
         self.log = folder / f"{self.name}.log"
         kubeconfig = api.kubeconfig_of("wsf-operator", system)
         ports = {"sidecar": 9443, "gateway": 9444, "sessions": 9445, "admin": 8081}

@@ -6,7 +6,8 @@ import yaml
 
 from kubectl import ROOT, TOOLS
 
-ACCOUNT = "system:serviceaccount:{}:wsf-operator"
+OPERATOR = "wsf-operator"
+ACCOUNT = f"system:serviceaccount:{{}}:{OPERATOR}"
 SECRETS = ("wsf-operator-keys", "wsf-gateway-tls")
 
 

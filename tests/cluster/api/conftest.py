@@ -6,6 +6,7 @@ import pytest
 from apiserver import ApiServer
 from kubectl import ROOT, wait_for
 from replica import Replica
+from rights import OPERATOR
 
 CRD = ROOT / "deploy" / "crd" / "websocketfunctions.wsf.dev.yaml"
 numbers = itertools.count(1)
@@ -17,7 +18,9 @@ def api(tmp_path_factory):
     api.kubectl("apply", "--server-side", "-f", str(CRD))
     wait_for(lambda: "websocketfunctions" in api.kubectl("api-resources"), "the CRD is served")
     yield api
+    refused = api.refused_calls(f":{OPERATOR}")
     api.close()
+    assert not refused, f"the operator called what it may not (K30): {refused}"
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def replicas(api, programs, tmp_path, system):
     started = []
 
     def start(*flags: str, of: str = system) -> Replica:
-        replica = Replica(api, programs, tmp_path, of, next(numbers), flags)
+        replica = Replica(api, programs, tmp_path, of, flags)
         started.append(replica)
         return replica
     yield start

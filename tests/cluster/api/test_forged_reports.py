@@ -4,7 +4,6 @@
 Tokens come from the real API server, and where no honest one would do, from its own signing key.
 """
 import dataclasses
-import itertools
 import pathlib
 
 import pytest
@@ -17,7 +16,6 @@ from reports import ACKNOWLEDGED, AGAIN, REFUSED, Identity, ended, listening, se
 IMAGE = "localhost/none:1"
 SLOW = {"image": IMAGE, "warmInstances": 1, "initTimeoutSeconds": 300}
 HOUR = 3600
-numbers = itertools.count(1)
 
 
 @dataclasses.dataclass
@@ -95,7 +93,7 @@ def scene(api, programs, tmp_path_factory):
               for name in ("a", "b")]
     for space in spaces:
         api.kubectl.apply(function("f", space, **SLOW))
-    replica = Replica(api, programs, folder, system, 240)
+    replica = Replica(api, programs, folder, system)
     try:
         replica.await_leading()
         first = the_pod(api, spaces[0])

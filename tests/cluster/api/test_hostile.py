@@ -21,7 +21,7 @@ numbers = itertools.count(1)
 def operator(api, programs, tmp_path_factory):
     """The installation's own one, in whose namespace the default names of a Service are."""
     system = api.install("wsf-system")
-    replica = Replica(api, programs, tmp_path_factory.mktemp("hostile"), system, 900, GRANTS)
+    replica = Replica(api, programs, tmp_path_factory.mktemp("hostile"), system, GRANTS)
     yield replica.await_leading()
     replica.close()
 

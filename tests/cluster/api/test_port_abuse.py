@@ -35,7 +35,7 @@ class Scene:
         space = api.namespace("abused")
         api.kubectl.apply(function("f", space, image="localhost/none:1", warmInstances=1,
                                    initTimeoutSeconds=300))
-        self.replica = Replica(api, programs, folder, system, 241).await_leading()
+        self.replica = Replica(api, programs, folder, system).await_leading()
         self.pod, = wait_for(lambda: api.kubectl.get("pods", "-n", space)["items"], "its pod")
         self.honest = reports.of_pod(self.pod, token_of(api.kubectl, space, self.pod))
         self.certificates = {9443: self._file("relay", self.honest.certificate, self.honest.key)}
