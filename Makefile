@@ -15,6 +15,7 @@ PYTEST := $(PYTHON) -m pytest -q
 REPORTS := build/reports
 # Of the tools that make cluster-tools builds, or any other.
 KUBECTL ?= $(firstword $(wildcard build/cluster/bin/kubectl) kubectl)
+IMAGES := build/images/built
 CHART_FILES := $(addprefix deploy/,crd/websocketfunctions.wsf.dev.yaml rbac/roles.yaml \
   components/monitoring/prometheus_rule.yaml components/monitoring/dashboard.json)
 # Those in which the programs with threads meet each other.
@@ -25,7 +26,7 @@ ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py li
   gateway_door.py sessions.py)
 
 .PHONY: help run build test node-modules unit-test e2e-test fault-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
-  lint tidy bench node-bench install packages clean cluster-tools cluster-test node-test images image-files manifests \
+  lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test node-test images image-files manifests \
   chart-files resource-page delivery-packages delivery-test
 
 help: ## list the targets
@@ -101,9 +102,9 @@ chart-files: ## copy into the chart what it shares with deploy/
 resource-page: delivery-packages ## docs/resource.md from the resource's definition
 	@tools/resource-page deploy/crd/websocketfunctions.wsf.dev.yaml >docs/resource.md
 
-delivery-test: delivery-packages cluster-tools images ## manifests, chart, alerts and images, by the real tools
+delivery-test: delivery-packages cluster-tools $(IMAGES) ## manifests, chart, alerts and images, by the real tools
 	@mkdir -p $(REPORTS)
-	@$(PYTEST) --junitxml=$(REPORTS)/delivery.xml tests/delivery
+	@$(PYTEST) -n $(WORKERS) --junitxml=$(REPORTS)/delivery.xml tests/delivery
 
 cluster-tools: packages ## build Kubernetes and its tools into build/cluster/bin (4 minutes, once)
 	@tools/install-packages tools/cluster-packages.txt
@@ -111,16 +112,17 @@ cluster-tools: packages ## build Kubernetes and its tools into build/cluster/bin
 
 cluster-test: build cluster-tools manifests ## the operator and the resource on a real API server
 	@mkdir -p $(REPORTS)
-	@status=0; export WSF_BIN=$(abspath $(BIN)); \
-	  $(PYTEST) -rs \
-	    --junitxml=$(REPORTS)/cluster-api.xml tests/cluster/api || status=1; \
-	  PYTHONPATH=tests/cluster $(PYTEST) -p real_api \
-	    --junitxml=$(REPORTS)/cluster-suite.xml $(ON_REAL_API) || status=1; exit $$status
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) --junitxml=$(REPORTS)/api.xml tests/cluster/api
 
-node-test: build cluster-tools images manifests ## sessions on real pods: a kubelet in private namespaces
+real-api-test: build cluster-tools ## the suite of `wsf dev` on a real API server
+	@mkdir -p $(REPORTS)
+	@WSF_BIN=$(abspath $(BIN)) PYTHONPATH=tests/cluster $(PYTEST) -n $(WORKERS) -p real_api \
+	  --junitxml=$(REPORTS)/real-api.xml $(ON_REAL_API)
+
+node-test: build cluster-tools $(IMAGES) manifests ## sessions on real pods: a kubelet in private namespaces
 	@mkdir -p $(REPORTS)
 	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -rs \
-	  --junitxml=$(REPORTS)/cluster-node.xml tests/cluster/node
+	  --junitxml=$(REPORTS)/node.xml tests/cluster/node
 
 %/node_modules: %/package-lock.json
 	@cd $* && npm ci --silent --no-audit --no-fund && touch node_modules
@@ -129,14 +131,23 @@ image-files: build ## what the programs' images are made of, in build/images/fil
 	@images/collect $(BUILD) build/images/files
 
 images: image-files delivery-packages ## all images, without a daemon, into build/images/*.tar
+	@rm -f $(IMAGES)
 	@images/build
+
+# The tests' own: built again when a program or a file that goes in has changed.
+$(IMAGES): $(addprefix $(BIN)/,$(PROGRAMS)) $(shell find images examples tests/delivery/root -type f -not -path '*/node_modules/*')
+	@$(MAKE) --no-print-directory images
+	@touch $@
+
+$(addprefix $(BIN)/,$(PROGRAMS)): build
+	@:
 
 lint: build build/lint/bin/clang-tidy ## format, include edges, coroutines, lifetimes, locks, shell scripts
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
 	@tools/lint/sources
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
-	@shellcheck tests/cluster/machine-init tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
+	@shellcheck tests/cluster/machine-init tests/cluster/tools/build tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
 	@tools/lint/tidy $(BUILD) $$(git grep -l co_await -- '*.cc')
 	@tools/lint/locks $(BUILD)
 	@echo "lint: clean"
@@ -154,7 +165,7 @@ bench: build ## sidecar and gateway beside their peers, starts, plans in large f
 	@$(BIN)/wsf-plan-bench
 	@$(PYTHON) tests/bench/session_bench.py --bin $(BIN)
 
-node-bench: build cluster-tools images manifests ## connect to 101 on real pods: cold, free, 200 at once
+node-bench: build cluster-tools $(IMAGES) manifests ## connect to 101 on real pods: cold, free, 200 at once
 	@$(PYTHON) tests/bench/node_bench.py --bin $(BIN)
 
 install: build ## copy the programs to PREFIX/bin
