@@ -14,6 +14,7 @@ WORKERS ?= 4
 PYTEST := $(PYTHON) -m pytest -q
 REPORTS := build/reports
 # Of the tools that make cluster-tools builds, or any other.
+export PATH := $(PATH):$(CURDIR)/build/cluster/bin
 KUBECTL ?= $(firstword $(wildcard build/cluster/bin/kubectl) kubectl)
 IMAGES := build/images/built
 CHART_FILES := $(addprefix deploy/,crd/websocketfunctions.wsf.dev.yaml rbac/roles.yaml \

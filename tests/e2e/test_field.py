@@ -149,12 +149,13 @@ def test_S0_01_a_browser(echo, tmp_path):
 
     class Site(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            # Before the answer: with it the page goes on to what it says next.
+            if self.path.startswith("/said?"):
+                said.append(self.path.removeprefix("/said?"))
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            if self.path.startswith("/said?"):
-                said.append(self.path.removeprefix("/said?"))
-            else:
+            if not self.path.startswith("/said?"):
                 self.wfile.write(PAGE.replace("URL", echo.url).replace(', ["chat"]', "").encode())
 
         def log_message(self, *_):
