@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 #include "common/spec/function.h"
 #include "common/spec/yaml.h"
 #include "standalone/supervisor/guardian.h"
@@ -53,8 +54,8 @@ absl::StatusOr<Json> ReadManifest(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", documents.status().message()));
   }
   for (const Json& each : *documents) {
-    if (!each.is_object() || each.value("kind", Json()) != "WebSocketFunction") continue;
-    if (!each.value("metadata", Json()).is_object() || !each.value("spec", Json()).is_object()) {
+    if (!each.is_object() || json::At(each, "kind") != "WebSocketFunction") continue;
+    if (!json::At(each, "metadata").is_object() || !json::At(each, "spec").is_object()) {
       return absl::InvalidArgumentError(path + ": metadata and spec must be objects");
     }
     return each;

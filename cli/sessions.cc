@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/api.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 
 namespace wsf::cli {
 namespace {
@@ -46,10 +47,7 @@ std::string WhyNot(const kube::Response& answer) {
   return answer.Message();
 }
 
-std::string Text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "-";
-}
+std::string Text(const Json& object, const char* name) { return json::TextOr("-", object, name); }
 
 absl::StatusOr<Json> ReadSessions(Api* api, const Flags& flags) {
   const std::string path =
@@ -64,11 +62,10 @@ std::string Seconds(std::int64_t millis) { return absl::StrFormat("%.1fs", milli
 
 // One line of the table. A live session has no end yet: 202, and for how long so far.
 std::string Line(const Json& session) {
-  const int code = session.value("statusCode", 0);
-  const std::int64_t start = ParseRfc3339(session.value("requestStart", ""));
-  const std::int64_t millis = session.contains("durationMs")
-                                  ? session.value("durationMs", std::int64_t{0})
-                                  : (UnixMicros() - start) / 1000;
+  const int code = json::Number(session, "statusCode");
+  const std::int64_t start = ParseRfc3339(json::Text(session, "requestStart"));
+  const std::int64_t millis = session.contains("durationMs") ? json::Number(session, "durationMs")
+                                                             : (UnixMicros() - start) / 1000;
   const std::string reason =
       code == 202 ? "live, " + Text(session, "client") : Text(session, "reason");
   return absl::StrFormat("%-37s%-21s%-9s%-5d%-26s%-10s%s\n", Text(session, "requestId"),
@@ -97,7 +94,7 @@ int RunSessions(const Flags& flags) {
     if (!sessions.ok()) return Fail(std::string(sessions.status().message()));
     if (std::exchange(first, false)) PrintHeader(flags);
     for (const char* part : {"records", "live"}) {
-      for (const Json& each : sessions->value(part, Json::array())) {
+      for (const Json& each : json::Items(*sessions, part)) {
         if (printed.insert(part + Text(each, "requestId")).second) Print(flags, each);
       }
     }
@@ -113,7 +110,7 @@ absl::StatusOr<Json> FindSession(Api* api, const Flags& flags) {
   if (!sessions.ok()) return sessions.status();
   std::vector<Json> found;
   for (const char* part : {"live", "records"}) {
-    for (const Json& each : sessions->value(part, Json::array())) {
+    for (const Json& each : json::Items(*sessions, part)) {
       if (absl::EndsWith(Text(each, "requestId"), flags.session)) found.push_back(each);
     }
   }
@@ -133,7 +130,8 @@ int RunEnd(const Flags& flags) {
   const absl::StatusOr<Json> session = FindSession(api->get(), flags);
   if (!session.ok()) return Fail(std::string(session.status().message()));
   const std::string id = Text(*session, "requestId");
-  if (session->value("statusCode", 0) != 202) return Fail("session " + id + " has ended already");
+  if (json::Number(*session, "statusCode") != 202)
+    return Fail("session " + id + " has ended already");
   const kube::Response answer =
       (*api)->Post(absl::StrFormat(kProxy, flags.system) + "/sessions/" + id + "/end");
   if (!answer.ok()) return Fail(WhyNot(answer));

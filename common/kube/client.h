@@ -48,7 +48,8 @@ class Client {
    public:
     virtual ~Watch() = default;
   };
-  /// Streams the lines of a watch. `on_end` is called once; NotFound stands for HTTP 410.
+  /// Streams the lines of a watch, or those of an answer that refuses it. `on_end` is called once:
+  /// FailedPrecondition when the answer was any but 200, Unavailable when the connection broke.
   virtual std::unique_ptr<Watch> StartWatch(const std::string& path,
                                             std::function<void(const std::string& line)> on_line,
                                             std::function<void(absl::Status)> on_end) = 0;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 #include "common/spec/yaml.h"
 
 namespace wsf::kube {
@@ -24,7 +25,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 
 Json Named(const Json& list, const std::string& name, const char* what) {
   for (const Json& each : list) {
-    if (each.value("name", "") == name) return each.value(what, Json::object());
+    if (json::Text(each, "name") == name) return json::Members(each, what);
   }
   return Json::object();
 }
@@ -32,10 +33,10 @@ Json Named(const Json& list, const std::string& name, const char* what) {
 std::string DataOrFile(const Json& object, const std::string& name) {
   std::string decoded;
   if (object.contains(name + "-data")) {
-    absl::Base64Unescape(object[name + "-data"].get<std::string>(), &decoded);
+    absl::Base64Unescape(json::Text(object, name + "-data"), &decoded);
     return decoded;
   }
-  return ReadFile(object.value(name, "")).value_or("");
+  return ReadFile(json::Text(object, name)).value_or("");
 }
 
 }  // namespace
@@ -48,18 +49,18 @@ absl::StatusOr<Access> ReadKubeconfig(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is not a kubeconfig"));
   }
   const Json& config = documents->front();
-  const Json context = Named(config.value("contexts", Json::array()),
-                             config.value("current-context", ""), "context");
+  const Json context =
+      Named(json::Items(config, "contexts"), json::Text(config, "current-context"), "context");
   const Json cluster =
-      Named(config.value("clusters", Json::array()), context.value("cluster", ""), "cluster");
-  const Json user = Named(config.value("users", Json::array()), context.value("user", ""), "user");
+      Named(json::Items(config, "clusters"), json::Text(context, "cluster"), "cluster");
+  const Json user = Named(json::Items(config, "users"), json::Text(context, "user"), "user");
   Access access;
-  access.server = cluster.value("server", "");
+  access.server = json::Text(cluster, "server");
   access.authority = DataOrFile(cluster, "certificate-authority");
   access.client_certificate = DataOrFile(user, "client-certificate");
   access.client_key = DataOrFile(user, "client-key");
-  access.token_file = user.value("tokenFile", "");
-  access.token = user.value("token", "");
+  access.token_file = json::Text(user, "tokenFile");
+  access.token = json::Text(user, "token");
   if (access.server.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " names no server in its current context"));

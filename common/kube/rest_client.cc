@@ -17,6 +17,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 
 namespace wsf::kube {
 namespace {
@@ -195,8 +196,7 @@ class RestClient : public Client {
   static absl::Status EndOfWatch(const pplx::task<http::http_response>& task) {
     try {
       const int code = task.get().status_code();
-      if (code == 410) return absl::NotFoundError("410");
-      if (code != 200) return absl::UnavailableError(absl::StrCat("HTTP ", code));
+      if (code != 200) return absl::FailedPreconditionError(absl::StrCat("HTTP ", code));
       return absl::OkStatus();
     } catch (const std::exception& error) {
       return absl::UnavailableError(error.what());
@@ -266,7 +266,7 @@ class RestClient : public Client {
 }  // namespace
 
 std::string Response::Message() const {
-  if (body.is_object() && body.contains("message")) return body.value("message", "");
+  if (body.is_object() && body.contains("message")) return json::Text(body, "message");
   return error.empty() ? absl::StrCat("HTTP ", status) : error;
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/json/read.h"
 #include "common/spec/crd.h"
 #include "common/spec/rules.h"
 #include "common/spec/schema.h"
@@ -19,34 +20,23 @@ namespace {
 // not run.
 template <typename Value>
 void Take(const Json& object, const char* name, Value* value) {
-  const auto found = object.find(name);
-  if (found == object.end()) return;
+  const Json& found = json::At(object, name);
   if constexpr (std::is_same_v<Value, bool>) {
-    if (found->is_boolean()) *value = found->get<bool>();
+    if (found.is_boolean()) *value = json::AsFlag(found);
   } else if constexpr (std::is_integral_v<Value>) {
-    if (found->is_number_integer()) *value = found->get<Value>();
+    *value = static_cast<Value>(json::AsNumber(found, static_cast<std::int64_t>(*value)));
   } else {
-    if (found->is_string()) *value = found->get<Value>();
+    *value = json::AsText(found, *value);
   }
 }
 
 void Take(const Json& object, const char* name, std::vector<std::string>* value) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_array()) return;
-  for (const Json& each : *found) {
-    if (each.is_string()) value->push_back(each);
-  }
+  if (json::At(object, name).is_array()) *value = json::Texts(object, name);
 }
 
 void Take(const Json& object, const char* name, Json::value_t type, Json* value) {
-  const auto found = object.find(name);
-  if (found != object.end() && found->type() == type) *value = *found;
-}
-
-Json ObjectIn(const Json& object, const char* name) {
-  Json value = Json::object();
-  if (object.is_object()) Take(object, name, Json::value_t::object, &value);
-  return value;
+  const Json& found = json::At(object, name);
+  if (found.type() == type) *value = found;
 }
 
 struct ProfileLimits {
@@ -107,13 +97,13 @@ void ReadPod(const Json& object, FunctionSpec* spec) {
 }
 
 void ReadSession(const Json& object, FunctionSpec* spec) {
-  ReadLimits(ObjectIn(object, "limits"), spec);
+  ReadLimits(json::Members(object, "limits"), spec);
   Take(object, "idleTimeoutSeconds", &spec->idle_timeout_seconds);
   Take(object, "executionTimeoutSeconds", &spec->execution_timeout_seconds);
   Take(object, "initTimeoutSeconds", &spec->init_timeout_seconds);
   Take(object, "handshakeTimeoutSeconds", &spec->handshake_timeout_seconds);
   Take(object, "closeTimeoutSeconds", &spec->close_timeout_seconds);
-  const Json policy = ObjectIn(object, "closePolicy");
+  const Json& policy = json::Members(object, "closePolicy");
   Take(policy, "emptyCloseIsSuccess", &spec->empty_close_is_success);
   Take(policy, "idleCountsControlFrames", &spec->idle_counts_control_frames);
   spec->abort_on_idle = Is(policy, "idleTimeout", "Abort");
@@ -124,12 +114,12 @@ void ReadFleet(const Json& object, FunctionSpec* spec) {
   Take(object, "instanceConcurrency", &spec->instance_concurrency);
   Take(object, "warmInstances", &spec->warm_instances);
   Take(object, "warmMaxAgeSeconds", &spec->warm_max_age_seconds);
-  Take(ObjectIn(object, "rollout"), "liveSessionSeconds", &spec->live_session_seconds);
+  Take(json::Members(object, "rollout"), "liveSessionSeconds", &spec->live_session_seconds);
   std::int64_t max_instances = -1;
   Take(object, "maxInstances", &max_instances);
   if (max_instances >= 0) spec->max_instances = static_cast<std::uint32_t>(max_instances);
   Take(object, "suspend", &spec->suspend);
-  Take(ObjectIn(object, "route"), "hosts", &spec->hosts);
+  Take(json::Members(object, "route"), "hosts", &spec->hosts);
   Take(object, "allowedOrigins", &spec->allowed_origins);
 }
 
@@ -154,14 +144,15 @@ std::uint64_t Fnv1a(const std::string& text) {
 
 Function ParseFunction(const Json& object) {
   Function function;
-  const Json metadata = ObjectIn(object, "metadata");
+  const Json& metadata = json::Members(object, "metadata");
   function.ns = "default";
   Take(metadata, "namespace", &function.ns);
   Take(metadata, "name", &function.name);
   Take(metadata, "uid", &function.uid);
   Take(metadata, "creationTimestamp", &function.created);
   Take(metadata, "generation", &function.generation);
-  const Json given = object.is_object() ? object.value("spec", Json::object()) : Json();
+  Json given = json::At(object, "spec");
+  if (object.is_object() && given.is_null()) given = Json::object();
   CheckSchema(SchemaOfSpec(), given, "spec", &function.errors);
   const Json spec = WithDefaults(SchemaOfSpec(), given);
   if (function.errors.empty()) {
@@ -207,12 +198,9 @@ std::string RevisionOf(const Function& function, const std::string& template_ver
 }
 
 std::int64_t MemoryLimitBytes(const FunctionSpec& spec) {
-  const Json limits = spec.resources.value("limits", Json::object());
-  const auto memory = limits.find("memory");
-  if (memory == limits.end()) return 0;
-  if (memory->is_number_integer()) return memory->get<std::int64_t>();
-  if (!memory->is_string()) return 0;
-  const std::string text = memory->get<std::string>();
+  const Json& memory = json::At(spec.resources, "limits", "memory");
+  if (memory.is_number_integer()) return json::AsNumber(memory);
+  const std::string text = json::AsText(memory);
   struct Unit {
     const char* suffix;
     double bytes;

@@ -87,6 +87,8 @@ struct Function {
   std::vector<std::string> errors;  ///< what makes the spec invalid (K01): each says what to write
 
   std::string key() const { return ns + "/" + name; }
+  /// What an instance of it names as its owner (instances::Pod).
+  std::string owner() const { return ns + "/" + uid; }
 };
 
 /// Reads a WebSocketFunction; never fails, `errors` says what is wrong.

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/json/read.h"
 
 namespace wsf::spec {
 namespace {
@@ -25,7 +26,7 @@ void CheckMaxima(const Maxima& maxima, Function* function) {
 void CheckAllowed(const char* field, const std::vector<std::string>& allowed, Function* function) {
   const auto given = function->spec.pod.find(field);
   if (given == function->spec.pod.end() || !given->is_string()) return;
-  if (std::find(allowed.begin(), allowed.end(), given->get<std::string>()) != allowed.end()) return;
+  if (std::find(allowed.begin(), allowed.end(), json::AsText(*given)) != allowed.end()) return;
   const std::string choice = absl::StrJoin(allowed, ", ");
   function->errors.push_back(absl::StrCat("spec.", field,
                                           " must be one that the administrator allows: ",

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 
 namespace wsf::spec {
 namespace {
@@ -15,7 +16,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxNameLength = 40;
 constexpr int kRelayPort = 17009;
 
-Json ListOf(const Json& spec, const char* name) { return spec.value(name, Json::array()); }
+Json ListOf(const Json& spec, const char* name) { return json::Items(spec, name); }
 
 bool HasOneOf(const Json& object, std::initializer_list<const char*> names) {
   return std::count_if(names.begin(), names.end(),
@@ -32,7 +33,7 @@ class Rules {
  public:
   Rules(const Json& object, std::vector<std::string>* errors)
       : spec_(object["spec"]), errors_(errors) {
-    const std::string name = object.value("metadata", Json::object()).value("name", "");
+    const std::string name = json::Text(object, "metadata", "name");
     Must(name.size() <= kMaxNameLength && IsLabel(name),
          "metadata.name must be a DNS label of at most 40 characters (a-z, 0-9 and -)");
   }
@@ -51,10 +52,10 @@ class Rules {
   }
 
   void Timeouts() {
-    const std::string profile = spec_["limits"].value("profile", "");
+    const std::string profile = json::Text(spec_, "limits", "profile");
     const bool has_idle = spec_.contains("idleTimeoutSeconds");
-    const int idle = spec_.value("idleTimeoutSeconds", profile == "open" ? 0 : 15);
-    Must(spec_.value("executionTimeoutSeconds", 0) >= idle,
+    const int idle = json::NumberOr(profile == "open" ? 0 : 15, spec_, "idleTimeoutSeconds");
+    Must(json::Number(spec_, "executionTimeoutSeconds") >= idle,
          "spec.executionTimeoutSeconds must not be below idleTimeoutSeconds (15 where it is not "
          "set)");
     if (!has_idle || idle == 0) return;
@@ -90,7 +91,7 @@ class Rules {
   void Volumes() {
     const Json volumes = ListOf(spec_, "volumes");
     for (const Json& volume : volumes) {
-      Must(!absl::StartsWith(volume.value("name", ""), "wsf-"),
+      Must(!absl::StartsWith(json::Text(volume, "name"), "wsf-"),
            "spec.volumes must not have names that start with wsf-, which are the platform's");
       Must(HasOneOf(volume, {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}),
            "spec.volumes must each be one of configMap, secret, emptyDir, persistentVolumeClaim");
@@ -113,7 +114,7 @@ class Rules {
 
   void MustNotStartWith(const char* field, std::initializer_list<const char*> prefixes,
                         const std::string& message) {
-    const Json map = spec_.value(field, Json::object());
+    const Json& map = json::Members(spec_, field);
     for (const auto& entry : map.items()) {
       Must(std::none_of(prefixes.begin(), prefixes.end(),
                         [&](const char* prefix) { return absl::StartsWith(entry.key(), prefix); }),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 
 namespace wsf::spec {
 namespace {
@@ -24,10 +25,14 @@ std::string Choices(const Json& list) {
   std::string text;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const char* before = i == 0 ? "" : i + 1 == list.size() ? " or " : ", ";
-    const std::string choice = list[i].is_string() ? list[i].get<std::string>() : list[i].dump();
+    const std::string choice = json::AsText(list[i], list[i].dump());
     absl::StrAppend(&text, before, choice.empty() ? "\"\"" : choice);
   }
   return text;
+}
+
+std::size_t Most(const Json& schema, const char* name) {
+  return json::NumberOr(std::numeric_limits<std::int64_t>::max(), schema, name);
 }
 
 class Check {
@@ -35,8 +40,8 @@ class Check {
   explicit Check(std::vector<std::string>* errors) : errors_(errors) {}
 
   void Value(const Json& schema, const Json& value, const std::string& path) {
-    if (schema.value("x-kubernetes-int-or-string", false)) return Quantity(schema, value, path);
-    const std::string type = schema.value("type", "");
+    if (json::Flag(schema, "x-kubernetes-int-or-string")) return Quantity(schema, value, path);
+    const std::string type = json::Text(schema, "type");
     if (type == "object") return Object(schema, value, path);
     if (type == "array") return List(schema, value, path);
     if (type == "string") return Text(schema, value, path);
@@ -52,19 +57,17 @@ class Check {
   void Object(const Json& schema, const Json& value, const std::string& path) {
     if (!value.is_object()) return Complain(path, "must be an object");
     const std::string prefix = path.empty() ? "" : path + ".";
-    for (const Json& name : schema.value("required", Json::array())) {
-      if (!value.contains(name.get<std::string>())) {
-        Complain(prefix + name.get<std::string>(), "must be set");
-      }
+    for (const std::string& name : json::Texts(schema, "required")) {
+      if (!value.contains(name)) Complain(prefix + name, "must be set");
     }
-    if (value.size() > schema.value("maxProperties", std::numeric_limits<std::size_t>::max())) {
+    if (value.size() > Most(schema, "maxProperties")) {
       Complain(path, absl::StrCat("has more than ", schema["maxProperties"].dump(), " entries"));
     }
-    const Json properties = schema.value("properties", Json::object());
-    const Json additional = schema.value("additionalProperties", Json());
+    const Json& properties = json::Members(schema, "properties");
+    const Json& additional = json::At(schema, "additionalProperties");
     // An object without any is free: metadata, which Kubernetes itself checks.
     const bool is_free = (properties.empty() && additional.is_null()) ||
-                         schema.value("x-kubernetes-preserve-unknown-fields", false);
+                         json::Flag(schema, "x-kubernetes-preserve-unknown-fields");
     for (const auto& [name, child] : value.items()) {
       const auto known = properties.find(name);
       if (known != properties.end()) {
@@ -80,19 +83,19 @@ class Check {
 
   void List(const Json& schema, const Json& value, const std::string& path) {
     if (!value.is_array()) return Complain(path, "must be a list");
-    if (value.size() > schema.value("maxItems", std::numeric_limits<std::size_t>::max())) {
+    if (value.size() > Most(schema, "maxItems")) {
       return Complain(path, absl::StrCat("has more than ", schema["maxItems"].dump(), " entries"));
     }
     for (std::size_t i = 0; i < value.size(); ++i) {
       Value(schema["items"], value[i], absl::StrCat(path, "[", i, "]"));
     }
-    const std::string type = schema.value("x-kubernetes-list-type", "atomic");
+    const std::string type = json::TextOr("atomic", schema, "x-kubernetes-list-type");
     if (type == "atomic") return;
     std::set<Json> keys;
     for (const Json& item : value) {
       Json key = item;
       if (type == "map" && item.is_object()) {
-        key = item.value(schema["x-kubernetes-list-map-keys"][0].get<std::string>(), Json());
+        key = json::At(item, json::AsText(schema["x-kubernetes-list-map-keys"][0]));
       }
       if (!keys.insert(key).second) {
         Complain(path, absl::StrCat("must not name ", key.dump(), " twice"));
@@ -102,27 +105,30 @@ class Check {
 
   void Text(const Json& schema, const Json& value, const std::string& path) {
     if (!value.is_string()) return Complain(path, "must be a string");
-    const std::string& text = value.get_ref<const std::string&>();
-    const Json choices = schema.value("enum", Json::array());
+    const std::string text = json::AsText(value);
+    const Json& choices = json::Items(schema, "enum");
     if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
       return Complain(path, "must be " + Choices(choices));
     }
-    if (Length(text) < schema.value("minLength", std::int64_t{0})) {
+    if (Length(text) < json::Number(schema, "minLength")) {
       return Complain(path, "must not be empty");
     }
-    if (Length(text) > schema.value("maxLength", std::numeric_limits<std::int64_t>::max())) {
+    if (Length(text) >
+        json::NumberOr(std::numeric_limits<std::int64_t>::max(), schema, "maxLength")) {
       return Complain(path,
                       absl::StrCat("has more than ", schema["maxLength"].dump(), " characters"));
     }
-    const std::string pattern = schema.value("pattern", "");
+    const std::string pattern = json::Text(schema, "pattern");
     if (!pattern.empty() && !std::regex_search(text, std::regex(pattern))) {
       Complain(path, "must match " + pattern);
     }
   }
 
   void Integer(const Json& schema, const Json& value, const std::string& path) {
-    const std::int64_t low = schema.value("minimum", std::numeric_limits<std::int64_t>::min());
-    const std::int64_t high = schema.value("maximum", std::numeric_limits<std::int64_t>::max());
+    const std::int64_t low =
+        json::NumberOr(std::numeric_limits<std::int64_t>::min(), schema, "minimum");
+    const std::int64_t high =
+        json::NumberOr(std::numeric_limits<std::int64_t>::max(), schema, "maximum");
     if (!value.is_number_integer() || value < low || value > high) {
       const std::string range =
           schema.contains("minimum") ? absl::StrCat(" from ", low, " to ", high) : std::string();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "common/record/record.h"
 
 namespace wsf::control {
@@ -20,7 +21,7 @@ bool Wanted(const std::string& key, const std::string& ns, const std::string& fu
 
 void SortBy(const char* field, std::vector<Json>* list) {
   std::stable_sort(list->begin(), list->end(), [field](const Json& a, const Json& b) {
-    return a.value(field, "") < b.value(field, "");
+    return json::Text(a, field) < json::Text(b, field);
   });
 }
 

@@ -62,6 +62,10 @@ void Measures::OnReconciled(Duration took) {
   metrics_.Observe("wsf_reconcile_seconds", "", Seconds(took).count());
 }
 
+void Measures::OnFault(const char* resource) {
+  metrics_.Add("wsf_object_faults_total", Label("resource", resource), 1);
+}
+
 std::string Measures::Text(const fleet::Fleet& fleet, std::size_t calls_awaited) {
   metrics_.Set("wsf_workqueue_depth", "", static_cast<double>(calls_awaited));
   fleet::Counts all;

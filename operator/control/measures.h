@@ -20,6 +20,7 @@ class Measures {
   void OnApiAnswer(const char* verb, const std::string& path, int http_status);
   void OnRecord(const v1::SessionRecord& record);
   void OnReconciled(Duration took);
+  void OnFault(const char* resource);
   void SetLeading(double leading) { metrics_.Set("wsf_leader", "", leading); }
 
   /// All of them, with what `fleet` is now and how many API calls are not answered yet.

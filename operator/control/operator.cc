@@ -9,6 +9,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "common/json/read.h"
+#include "common/observe/log.h"
 
 namespace wsf::control {
 namespace {
@@ -43,10 +45,16 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
                     if (std::exchange(pods_started_, true)) return;
                     ledger_.OnPodsAsked();
                     pods_.Start();
+                  },
+                  [this](const std::string& name, const std::string& error) {
+                    OnFault("websocketfunctions", name, error);
                   }}),
       pods_(io, client, "/api/v1", "pods", options_.namespaces, instances::kFunctionLabel,
             {[this](const Json& object) { OnPodObject(object); },
-             [this](const std::string& uid) { OnPodGone(uid); }, [this] { OnPodsListed(); }}),
+             [this](const std::string& uid) { OnPodGone(uid); }, [this] { OnPodsListed(); },
+             [this](const std::string& name, const std::string& error) {
+               OnFault("pods", name, error);
+             }}),
       plan_timer_(io),
       status_timer_(io) {}
 
@@ -61,15 +69,15 @@ void Operator::OnFunctionObject(const Json& object) {
   spec::Function function = spec::ParseFunction(object);
   spec::CheckGrants(options_.grants, &function);
   if (options_.drains) function.spec.suspend = true;
-  const std::string version = object.value("metadata", Json::object()).value("resourceVersion", "");
+  const std::string version = json::Text(object, "metadata", "resourceVersion");
   std::uint64_t number = 0;
   if (!absl::SimpleAtoi(version, &number)) return;
   // The watch may lag behind what a write of our own has brought already.
   std::uint64_t& last = versions_[function.uid];
   if (number <= last) return;
   last = number;
-  const Json status = object.value("status", Json::object());
-  ledger_.OnFunction(function.uid, number, ledger::Book::FromStatus(status));
+  const Json& status = json::Members(object, "status");
+  ledger_.OnFunction(function.owner(), number, ledger::Book::FromStatus(status));
   statuses_.OnFunction(function.key(), version, status);
   TellInvalid(function);
   std::set<std::string> changed = hosts_.OnFunction(function);
@@ -100,10 +108,10 @@ void Operator::TellInvalid(const spec::Function& function) {
 void Operator::OnFunctionGone(const std::string& uid) {
   // An answer to one of our own calls may still come, with the object as it was.
   versions_[uid] = std::numeric_limits<std::uint64_t>::max();
-  ledger_.OnFunctionGone(uid);
   invalid_.erase(uid);
   at_max_told_.erase(uid);
   if (const auto key = fleet_.OnFunctionGone(uid)) {
+    ledger_.OnFunctionGone(absl::StrCat(key->substr(0, key->find('/')), "/", uid));
     statuses_.Forget(*key);
     gateways_.ToAll(RouteGoneMessage(*key));
     TellRoutes(hosts_.OnFunctionGone(*key));
@@ -142,12 +150,18 @@ void Operator::OnPodsListed() {
   if (unknown.empty()) Open();
 }
 
+void Operator::OnFault(const char* resource, const std::string& name, const std::string& error) {
+  observe::Log(observe::Level::kError, "object not handled",
+               {{"resource", resource}, {"object", name}, {"error", error}});
+  measures_->OnFault(resource);
+}
+
 // ---- Draining ----
 
 bool Operator::IsDrained() const {
   if (!open_ || !fleet_.instances().empty()) return false;
   return std::ranges::all_of(fleet_.functions(), [this](const auto& each) {
-    const ledger::Book* book = ledger_.BookOf(each.second.uid);
+    const ledger::Book* book = ledger_.BookOf(each.second.owner());
     return book == nullptr || book->uncounted.empty();
   });
 }

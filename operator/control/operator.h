@@ -85,6 +85,8 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void OnPodObject(const kube::Json& object);
   void OnPodGone(const std::string& uid);
   void OnPodsListed();
+  // An object that could not be handled: told and counted, and everything else goes on.
+  void OnFault(const char* resource, const std::string& name, const std::string& error);
 
   // From gateways and sidecars.
   void Take(const std::shared_ptr<service::GatewayLink>& link, const v1::FromGateway& message);

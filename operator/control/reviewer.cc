@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/control/reviewer.h"
 
+#include "common/json/read.h"
 #include "common/tls/certificate.h"
 
 namespace wsf::control {
@@ -12,11 +13,11 @@ constexpr auto kKeep = std::chrono::seconds(60);
 constexpr char kPath[] = "/apis/authentication.k8s.io/v1/tokenreviews";
 
 std::string PodUid(const Json& review) {
-  const Json status = review.value("status", Json::object());
-  if (!status.value("authenticated", false)) return "";
-  const Json extra = status.value("user", Json::object()).value("extra", Json::object());
-  const Json uids = extra.value("authentication.kubernetes.io/pod-uid", Json::array());
-  return uids.size() == 1 && uids[0].is_string() ? uids[0].get<std::string>() : "";
+  const Json& status = json::Members(review, "status");
+  if (!json::Flag(status, "authenticated")) return "";
+  const Json& extra = json::Members(status, "user", "extra");
+  const Json& uids = json::Items(extra, "authentication.kubernetes.io/pod-uid");
+  return uids.size() == 1 ? json::AsText(uids[0]) : "";
 }
 
 }  // namespace

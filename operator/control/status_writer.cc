@@ -33,7 +33,7 @@ void StatusWriter::OnFunction(const std::string& key, const std::string& version
 std::optional<TimePoint> StatusWriter::Write(const fleet::Fleet& fleet, TimePoint now) {
   std::optional<TimePoint> next;
   for (const auto& [key, function] : fleet.functions()) {
-    if (!changed_.contains(key) && !ledger_->IsBusy(function.uid)) continue;
+    if (!changed_.contains(key) && !ledger_->IsBusy(function.owner())) continue;
     const auto due = WriteOne(fleet, function, now);
     if (due) next = next ? std::min(*next, *due) : *due;
   }
@@ -43,7 +43,7 @@ std::optional<TimePoint> StatusWriter::Write(const fleet::Fleet& fleet, TimePoin
 std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
                                                 const spec::Function& function, TimePoint now) {
   const auto found = states_.find(function.key());
-  const auto book = ledger_->BookToWrite(function.uid, now);
+  const auto book = ledger_->BookToWrite(function.owner(), now);
   if (found == states_.end() || !book || found->second.busy) return std::nullopt;
   State& state = found->second;
   const status::Facts facts = {function,
@@ -61,7 +61,7 @@ std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
   if (now < state.last_write + kStatusInterval) return state.last_write + kStatusInterval;
   state.busy = true;
   state.last_write = now;
-  ledger_->OnWriting(function.uid, *book);
+  ledger_->OnWriting(function.owner(), *book);
   // Replaced whole, since a merge would keep what is not named any more; and only on the version
   // that the book was read with.
   const Json patch = Json::array(

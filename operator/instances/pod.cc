@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 
 namespace wsf::instances {
 namespace {
@@ -52,7 +53,7 @@ Json ServerContainer(const spec::Function& function, const std::string& name,
   const spec::FunctionSpec& spec = function.spec;
   Json env = Json::array();
   for (const Json& each : spec.env) {
-    if (std::ranges::find(kOwnVariables, each.value("name", "")) == std::end(kOwnVariables)) {
+    if (std::ranges::find(kOwnVariables, json::Text(each, "name")) == std::end(kOwnVariables)) {
       env.push_back(each);
     }
   }
@@ -122,28 +123,27 @@ Json RelayContainer(const spec::Function& function, const PodTemplate& common) {
 ContainerState ParseState(const Json& statuses, const std::string& name) {
   ContainerState result;
   for (const Json& status : statuses) {
-    if (status.value("name", "") != name) continue;
-    result.restarts = status.value("restartCount", 0);
-    const Json state = status.value("state", Json::object());
+    if (json::Text(status, "name") != name) continue;
+    result.restarts = json::Number(status, "restartCount");
+    const Json& state = json::Members(status, "state");
     result.running = state.contains("running");
     result.terminated = state.contains("terminated");
-    const Json detail = state.value("terminated", state.value("waiting", Json::object()));
-    result.exit_code = detail.value("exitCode", 0);
-    result.reason = detail.value("reason", "");
-    result.message = detail.value("message", "");
+    const Json& detail = json::Members(state, result.terminated ? "terminated" : "waiting");
+    result.exit_code = json::Number(detail, "exitCode");
+    result.reason = json::Text(detail, "reason");
+    result.message = json::Text(detail, "message");
     // An API server writes null for a time that is not known: of a container on a lost node (P19).
-    const Json finished = detail.value("finishedAt", Json());
-    if (finished.is_string()) result.finished = ParseRfc3339(finished.get<std::string>());
-    const Json last = status.value("lastState", Json::object()).value("terminated", Json::object());
-    result.last_exit_code = last.value("exitCode", 0);
-    result.last_reason = last.value("reason", "");
+    result.finished = ParseRfc3339(json::Text(detail, "finishedAt"));
+    const Json& last = json::Members(status, "lastState", "terminated");
+    result.last_exit_code = json::Number(last, "exitCode");
+    result.last_reason = json::Text(last, "reason");
   }
   return result;
 }
 
 Json MetadataOf(const spec::Function& function, const std::string& name,
                 const std::string& revision, const PodTemplate& common) {
-  Json labels = function.spec.pod.value("labels", Json::object());
+  Json labels = json::Members(function.spec.pod, "labels");
   labels[kFunctionLabel] = function.name;
   labels[kRevisionLabel] = revision;
   labels["app.kubernetes.io/name"] = function.name;
@@ -152,7 +152,7 @@ Json MetadataOf(const spec::Function& function, const std::string& name,
   if (common.keep_from_eviction) {
     annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] = "false";
   }
-  annotations.update(function.spec.pod.value("annotations", Json::object()));
+  annotations.update(json::Members(function.spec.pod, "annotations"));
   annotations["kubectl.kubernetes.io/default-container"] = "function";
   const Json owner = {{"apiVersion", "wsf.dev/v1alpha1"},
                       {"kind", "WebSocketFunction"},
@@ -174,7 +174,7 @@ Json MakePod(const spec::Function& function, const std::string& name, const std:
   const Json& given = function.spec.pod;
   const Json token = {
       {"audience", "wsf-operator"}, {"expirationSeconds", kTokenSeconds}, {"path", "token"}};
-  Json volumes = given.value("volumes", Json::array());
+  Json volumes = json::Items(given, "volumes");
   volumes.push_back(
       {{"name", "wsf-token"}, {"projected", {{"sources", {{{"serviceAccountToken", token}}}}}}});
   Json spec = {
@@ -193,7 +193,7 @@ Json MakePod(const spec::Function& function, const std::string& name, const std:
         "nodeSelector", "tolerations"},
        &spec);
   Copy(given, {"fsGroup"}, &spec["securityContext"]);
-  for (Json each : given.value("topologySpreadConstraints", Json::array())) {
+  for (Json each : json::Items(given, "topologySpreadConstraints")) {
     each["labelSelector"] = {{"matchLabels", {{kFunctionLabel, function.name}}}};
     spec["topologySpreadConstraints"].push_back(each);
   }
@@ -208,38 +208,37 @@ std::string Pod::RelayAddress() const {
 }
 
 Pod ParsePod(const Json& object) {
-  const Json metadata = object.value("metadata", Json::object());
-  const Json status = object.value("status", Json::object());
-  const Json labels = metadata.value("labels", Json::object());
+  const Json& metadata = json::Members(object, "metadata");
+  const Json& status = json::Members(object, "status");
+  const Json& labels = json::Members(metadata, "labels");
   Pod pod;
-  pod.uid = metadata.value("uid", "");
-  pod.version = metadata.value("resourceVersion", "");
-  pod.ns = metadata.value("namespace", "");
-  pod.name = metadata.value("name", "");
-  pod.function = labels.value(kFunctionLabel, "");
-  pod.revision = labels.value(kRevisionLabel, "");
-  pod.created = ParseRfc3339(metadata.value("creationTimestamp", ""));
+  pod.uid = json::Text(metadata, "uid");
+  pod.version = json::Text(metadata, "resourceVersion");
+  pod.ns = json::Text(metadata, "namespace");
+  pod.name = json::Text(metadata, "name");
+  pod.function = json::Text(labels, kFunctionLabel);
+  pod.revision = json::Text(labels, kRevisionLabel);
+  pod.created = ParseRfc3339(json::Text(metadata, "creationTimestamp"));
   pod.deleting = metadata.contains("deletionTimestamp");
-  for (const Json& owner : metadata.value("ownerReferences", Json::array())) {
-    if (owner.value("controller", false)) pod.function_uid = owner.value("uid", "");
+  for (const Json& owner : json::Items(metadata, "ownerReferences")) {
+    if (json::Flag(owner, "controller")) pod.function_uid = json::Text(owner, "uid");
   }
-  pod.grace_seconds =
-      metadata.value("deletionGracePeriodSeconds",
-                     object.value("spec", Json::object())
-                         .value("terminationGracePeriodSeconds", kDefaultGraceSeconds));
-  pod.finalizers = metadata.value("finalizers", std::vector<std::string>());
-  for (const Json& condition : status.value("conditions", Json::array())) {
-    const std::string type = condition.value("type", "");
-    const bool is_true = condition.value("status", "") == "True";
+  pod.grace_seconds = json::NumberOr(
+      json::NumberOr(kDefaultGraceSeconds, object, "spec", "terminationGracePeriodSeconds"),
+      metadata, "deletionGracePeriodSeconds");
+  pod.finalizers = json::Texts(metadata, "finalizers");
+  for (const Json& condition : json::Items(status, "conditions")) {
+    const std::string type = json::Text(condition, "type");
+    const bool is_true = json::Text(condition, "status") == "True";
     pod.disrupted |= is_true && type == "DisruptionTarget";
     pod.sandboxed |= is_true && type == "PodReadyToStartContainers";
     pod.unschedulable |= !is_true && type == "PodScheduled";
   }
-  pod.has_node = object.value("spec", Json::object()).contains("nodeName");
-  pod.ip = status.value("podIP", "");
-  pod.phase = status.value("phase", "");
-  pod.server = ParseState(status.value("initContainerStatuses", Json::array()), "function");
-  pod.relay = ParseState(status.value("containerStatuses", Json::array()), "relay");
+  pod.has_node = json::Members(object, "spec").contains("nodeName");
+  pod.ip = json::Text(status, "podIP");
+  pod.phase = json::Text(status, "phase");
+  pod.server = ParseState(json::Items(status, "initContainerStatuses"), "function");
+  pod.relay = ParseState(json::Items(status, "containerStatuses"), "relay");
   return pod;
 }
 

@@ -89,6 +89,9 @@ struct Pod {
   ContainerState relay;
 
   std::string function_key() const { return ns + "/" + function; }
+  /// Of the function whose instance it is. A uid alone would let a pod of one namespace pass for
+  /// the instance of another's function.
+  std::string owner() const { return ns + "/" + function_uid; }
   /// ip:port of the relay; "" while the pod's IP is not known.
   std::string RelayAddress() const;
   /// Whether the relay may say so of itself: it may be quicker than the pod's status.

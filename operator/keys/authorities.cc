@@ -18,16 +18,19 @@ std::string Authorities::Pem() const {
   return pem;
 }
 
-void Authorities::Add(const tls::KeyPair& provided) {
+bool Authorities::Add(const tls::KeyPair& provided) {
   const auto validity = tls::ValidityOf(provided.certificate);
-  if (!validity.ok()) return;
+  if (!validity.ok() || tls::SplitPairs(provided.certificate + "\n" + provided.key).empty()) {
+    return false;
+  }
   for (const Authority& each : all_) {
-    if (each.pair.certificate == provided.certificate) return;
+    if (each.pair.certificate == provided.certificate) return true;
   }
   all_.push_back({provided, *validity});
   std::stable_sort(all_.begin(), all_.end(), [](const Authority& a, const Authority& b) {
     return a.validity.not_before < b.validity.not_before;
   });
+  return true;
 }
 
 bool Authorities::Rotate(std::int64_t now) {

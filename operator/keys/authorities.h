@@ -25,8 +25,9 @@ class Authorities {
   static Authorities Parse(const std::string& pem);
   std::string Pem() const;
 
-  /// Adds one that somebody else provides (cert-manager); known ones are left alone.
-  void Add(const tls::KeyPair& provided);
+  /// Adds one that somebody else provides (cert-manager); known ones are left alone. False, and
+  /// nothing is added, when it is no certificate with its key.
+  bool Add(const tls::KeyPair& provided);
   /// Makes a new one when there is none or when a third of the newest one's life is left, and drops
   /// those that nobody needs. True when something changed.
   bool Rotate(std::int64_t now);

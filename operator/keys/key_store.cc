@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "common/observe/log.h"
 
 namespace wsf::keys {
@@ -21,11 +22,8 @@ constexpr auto kLook = std::chrono::hours(1);
 constexpr int kClaimKeyBytes = 32;
 
 std::string Decoded(const Json& secret, const char* name) {
-  const auto data = secret.find("data");
   std::string text;
-  if (data != secret.end() && data->is_object()) {
-    absl::Base64Unescape(data->value(name, ""), &text);
-  }
+  absl::Base64Unescape(json::Text(secret, "data", name), &text);
   return text;
 }
 
@@ -78,7 +76,11 @@ void KeyStore::OnOperatorSecret(const Json& secret) {
   Authorities authorities = Authorities::Parse(Decoded(secret, "authorities.pem"));
   const std::size_t stored = authorities.size();
   const tls::KeyPair provided = {Decoded(secret, "tls.crt"), Decoded(secret, "tls.key")};
-  if (!provided.key.empty()) authorities.Add(provided);
+  if (!provided.key.empty() && !authorities.Add(provided)) {
+    observe::Log(observe::Level::kError, "authority not taken",
+                 {{"secret", operator_path_},
+                  {"error", "tls.crt and tls.key must be a certificate and its key, in PEM"}});
+  }
   std::string claim_key = Decoded(secret, "claim.key");
   const bool complete = !claim_key.empty() && authorities.size() == stored;
   if (claim_key.empty()) claim_key = RandomBytes(kClaimKeyBytes);

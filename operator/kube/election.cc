@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/json/read.h"
+
 namespace wsf::kube {
 namespace {
 
@@ -74,13 +76,13 @@ void Election::Observe(const Json& lease, TimePoint now) {
   const Json spec = SpecOf(lease);
   if (seen_.is_null() || SpecOf(seen_) != spec) changed_ = now;
   seen_ = lease;
-  holder_ = spec.value("holderIdentity", "");
-  transitions_ = spec.value("leaseTransitions", std::int64_t{0});
+  holder_ = json::Text(spec, "holderIdentity");
+  transitions_ = json::Number(spec, "leaseTransitions");
 }
 
 bool Election::MayClaim(TimePoint now) const {
   if (holder_.empty() || holder_ == identity_ || claim_ == Claim::kAtOnce) return true;
-  const std::chrono::seconds theirs(SpecOf(seen_).value("leaseDurationSeconds", 0));
+  const std::chrono::seconds theirs(json::Number(SpecOf(seen_), "leaseDurationSeconds"));
   return now >= changed_ + std::max<Duration>(kLease, theirs);
 }
 
@@ -96,7 +98,7 @@ Json Election::Claimed(std::int64_t unix_micros) const {
       {"holderIdentity", identity_},
       {"leaseDurationSeconds",
        std::chrono::seconds(claim_ == Claim::kAtOnce ? kLeaseOfDrain : kLease).count()},
-      {"acquireTime", ours ? old.value("acquireTime", now) : now},
+      {"acquireTime", ours ? json::TextOr(now, old, "acquireTime") : now},
       {"renewTime", now},
       {"leaseTransitions", ours ? transitions_ : transitions_ + 1}};
   return lease;

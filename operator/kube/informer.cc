@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 #include "common/observe/log.h"
 
 namespace wsf::kube {
@@ -16,17 +17,22 @@ constexpr auto kBackOff = milliseconds(100);
 constexpr int kPageSize = 500;
 constexpr auto kBackOffMax = milliseconds(30000);
 
-std::string UidOf(const Json& object) {
-  return object.value("metadata", Json::object()).value("uid", "");
-}
+std::string UidOf(const Json& object) { return json::Text(object, "metadata", "uid"); }
 
 std::string NameOf(const Json& object) {
-  const Json metadata = object.value("metadata", Json::object());
-  return metadata.value("namespace", "") + "/" + metadata.value("name", "");
+  const Json& metadata = json::Members(object, "metadata");
+  return json::Text(metadata, "namespace") + "/" + json::Text(metadata, "name");
 }
 
 std::string VersionOf(const Json& object) {
-  return object.value("metadata", Json::object()).value("resourceVersion", "");
+  return json::Text(object, "metadata", "resourceVersion");
+}
+
+// Whether an event of a watch tells of an object and of the version from which to go on.
+bool IsChange(const std::string& type, const Json& object) {
+  if (VersionOf(object).empty()) return false;
+  if (type == "BOOKMARK") return true;
+  return (type == "ADDED" || type == "MODIFIED" || type == "DELETED") && !UidOf(object).empty();
 }
 
 }  // namespace
@@ -69,16 +75,17 @@ void Informer::ListAgain() {
 }
 
 void Informer::OnPage(const Response& response) {
-  if (!response.ok() || !response.body.is_object()) {
+  if (!response.ok() || VersionOf(response.body).empty()) {
     observe::Log(observe::Level::kWarning, "list failed",
                  {{"path", path_}, {"error", response.Message()}});
     return Again([this] { List(); });
   }
-  for (const Json& item : response.body.value("items", Json::array())) {
+  for (const Json& item : json::Items(response.body, "items")) {
+    if (UidOf(item).empty()) continue;  // no object
     unseen_.erase(NameOf(item));
     Tell(item);
   }
-  const std::string more = response.body.value("metadata", Json::object()).value("continue", "");
+  const std::string more = json::Text(response.body, "metadata", "continue");
   if (!more.empty()) return ListPage(more);
   expired_ = false;
   for (const auto& [name, uid] : std::exchange(unseen_, {})) {
@@ -96,7 +103,11 @@ void Informer::Tell(const Json& object) {
   std::string& uid = known_[NameOf(object)];
   const std::string old = std::exchange(uid, UidOf(object));
   if (!old.empty() && old != uid) callbacks_.on_gone(old);
-  callbacks_.on_object(object);
+  try {
+    callbacks_.on_object(object);
+  } catch (const std::exception& error) {
+    callbacks_.on_fault(NameOf(object), error.what());
+  }
 }
 
 void Informer::Watch() {
@@ -109,12 +120,11 @@ void Informer::Watch() {
 void Informer::OnLine(const std::string& line) {
   if (expired_) return;  // what a server tells behind an error has a gap before it
   const Json event = Json::parse(line, nullptr, false);
-  if (!event.is_object()) return;
-  const std::string type = event.value("type", "");
-  const Json object = event.value("object", Json::object());
-  if (type == "ERROR") {
-    // 410, or a cache of the API server that has fallen behind: only a list tells what is there.
-    // Not every server ends the watch then.
+  const std::string type = json::Text(event, "type");
+  const Json& object = json::Members(event, "object");
+  if (!IsChange(type, object)) {
+    // 410, a cache of the API server that has fallen behind, or an answer that is no watch: only a
+    // list tells what is there. Not every server ends the watch then.
     expired_ = true;
     return Again([this] { ListAgain(); });
   }
@@ -131,7 +141,8 @@ void Informer::OnLine(const std::string& line) {
 
 void Informer::OnEnd(const absl::Status& status) {
   if (expired_) return;  // the list is on its way
-  if (absl::IsNotFound(status)) return Again([this] { List(); });
+  // What an API server refuses says nothing of what has changed meanwhile.
+  if (absl::IsFailedPrecondition(status)) return Again([this] { List(); });
   Again([this] { Watch(); });
 }
 

@@ -23,6 +23,8 @@ class Informer {
     std::function<void(const Json& object)> on_object;  ///< added or changed
     std::function<void(const std::string& uid)> on_gone;
     std::function<void()> on_listed;  ///< a whole list has been told
+    /// What on_object threw: it costs that object only.
+    std::function<void(const std::string& name, const std::string& error)> on_fault;
   };
 
   /// `path` is a collection's, `selector` a label selector or "".

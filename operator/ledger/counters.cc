@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "common/json/read.h"
 
 namespace wsf::ledger {
 
@@ -24,10 +25,7 @@ void Counters::Add(const Counters& other) {
 std::int64_t Number(const nlohmann::json& object, const char* name) {
   // Sums of so large ones do not overflow, and JSON tells them exactly.
   constexpr std::int64_t kGreatest = std::int64_t{1} << 53;
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_number_integer()) return 0;
-  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kGreatest) return 0;
-  const auto number = found->get<std::int64_t>();
+  const std::int64_t number = json::Number(object, name);
   return number < 0 || number > kGreatest ? 0 : number;
 }
 

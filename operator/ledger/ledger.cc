@@ -10,6 +10,9 @@ namespace {
 // A write is idempotent or conditional: sending it again is cheaper than keeping track of it.
 constexpr auto kTryAgain = std::chrono::seconds(2);
 
+// Of a function. That an older one stands after all is found out by a list of pods.
+constexpr std::size_t kMaxAttempts = 8;
+
 bool HasFinalizer(const instances::Pod& pod) {
   return std::find(pod.finalizers.begin(), pod.finalizers.end(), instances::kLedgerFinalizer) !=
          pod.finalizers.end();
@@ -25,8 +28,8 @@ bool IsDue(TimePoint* next, TimePoint now) {
 
 // ---- What happened ----
 
-void Ledger::OnFunction(const std::string& uid, std::uint64_t version, Book book) {
-  const auto [found, is_new] = functions_.try_emplace(uid);
+void Ledger::OnFunction(const std::string& owner, std::uint64_t version, Book book) {
+  const auto [found, is_new] = functions_.try_emplace(owner);
   Function& function = found->second;
   if (!is_new && version <= function.version) return;  // a cache that lags behind our own reading
   const auto& attempts = function.attempts;
@@ -36,10 +39,11 @@ void Ledger::OnFunction(const std::string& uid, std::uint64_t version, Book book
   function.book = std::move(book);
   function.attempts.clear();
   for (const Entry& entry : function.book.uncounted) {
-    const auto instance = instances_.find(entry.uid);
-    if (instance == instances_.end()) continue;
-    instance->second.entered = true;
-    busy_[uid].insert(entry.uid);
+    Instance* const instance = Find(entry.uid);
+    // Whoever may write a status may name any pod in it.
+    if (instance == nullptr || instance->account.pod().owner() != owner) continue;
+    instance->entered = true;
+    busy_[owner].insert(entry.uid);
   }
   if (ours) return;
   // Written by another operator: our pods may be older than what it says of them.
@@ -47,42 +51,43 @@ void Ledger::OnFunction(const std::string& uid, std::uint64_t version, Book book
   list_wanted_ = true;
 }
 
-void Ledger::OnFunctionGone(const std::string& uid) {
-  functions_.erase(uid);
+void Ledger::OnFunctionGone(const std::string& owner) {
+  functions_.erase(owner);
   for (const auto& [pod, instance] : instances_) {
-    if (instance.account.pod().function_uid == uid) busy_[uid].insert(pod);
+    if (instance.account.pod().owner() == owner) busy_[owner].insert(pod);
   }
 }
 
 void Ledger::OnPod(const instances::Pod& pod, TimePoint now) {
   Instance& instance = instances_[pod.uid];
   // An orphaned pod has lost its owner's name; whose sessions it has carried does not change.
-  const std::string owner = instance.account.pod().function_uid;
+  const instances::Pod& before = instance.account.pod();
   instances::Pod seen = pod;
-  if (!owner.empty()) seen.function_uid = owner;
+  if (!before.function_uid.empty()) seen.function_uid = before.function_uid;
+  if (before.owner() != seen.owner()) Forget(before);
   instance.account.OnPod(seen);
   instance.account.SetDeleting(now);
   MarkBusy(seen);
 }
 
 void Ledger::OnPodGone(const std::string& uid, TimePoint now) {
-  const auto found = instances_.find(uid);
-  if (found == instances_.end()) return;
-  Instance& instance = found->second;
+  Instance* const known = Find(uid);
+  if (known == nullptr) return;
+  Instance& instance = *known;
   if (!instance.entered && FunctionOf(instance) != nullptr) {
     Settle(&instance, now, &pending_);
     if (!instance.account.empty()) pending_.push_back(LogUncounted{uid});
   }
   Acknowledge(&instance, &pending_);
-  busy_[instance.account.pod().function_uid].erase(uid);
-  instances_.erase(found);
+  Forget(instance.account.pod());
+  instances_.erase(uid);
 }
 
 void Ledger::OnReport(const std::string& uid, const v1::SessionRecord& record,
                       const v1::InstanceTotals& totals, TimePoint now) {
-  const auto found = instances_.find(uid);
-  if (found == instances_.end()) return;
-  Account& account = found->second.account;
+  Instance* const instance = Find(uid);
+  if (instance == nullptr) return;
+  Account& account = instance->account;
   if (account.OnReport(record, totals, now) == Account::Report::kLate) {
     pending_.push_back(LogLate{uid, record});
   }
@@ -90,30 +95,49 @@ void Ledger::OnReport(const std::string& uid, const v1::SessionRecord& record,
 }
 
 void Ledger::OnGatewayView(const std::string& uid, const GatewayView& view) {
-  const auto found = instances_.find(uid);
-  if (found == instances_.end()) {
+  Instance* const instance = Find(uid);
+  if (instance == nullptr) {
     pending_.push_back(AckSession{uid, view.request_id});  // its pod has gone: nothing is to come
     return;
   }
-  found->second.account.OnGatewayView(view);
-  found->second.unacknowledged.insert(view.request_id);
-  MarkBusy(found->second.account.pod());
+  instance->account.OnGatewayView(view);
+  instance->unacknowledged.insert(view.request_id);
+  MarkBusy(instance->account.pod());
 }
 
-void Ledger::OnWriting(const std::string& function_uid, const Book& book) {
-  const auto found = functions_.find(function_uid);
-  if (found != functions_.end()) found->second.attempts.push_back(book);
+void Ledger::OnWriting(const std::string& owner, const Book& book) {
+  const auto found = functions_.find(owner);
+  if (found == functions_.end()) return;
+  auto& attempts = found->second.attempts;
+  if (std::find(attempts.begin(), attempts.end(), book) != attempts.end()) return;
+  if (attempts.size() == kMaxAttempts) attempts.erase(attempts.begin());
+  attempts.push_back(book);
 }
 
 // ---- What to do ----
 
+Ledger::Instance* Ledger::Find(const std::string& uid) {
+  const auto found = instances_.find(uid);
+  return found == instances_.end() ? nullptr : &found->second;
+}
+
+const Ledger::Instance* Ledger::Find(const std::string& uid) const {
+  const auto found = instances_.find(uid);
+  return found == instances_.end() ? nullptr : &found->second;
+}
+
+void Ledger::Forget(const instances::Pod& pod) {
+  const auto busy = busy_.find(pod.owner());
+  if (busy != busy_.end()) busy->second.erase(pod.uid);
+}
+
 const Ledger::Function* Ledger::FunctionOf(const Instance& instance) const {
-  const auto found = functions_.find(instance.account.pod().function_uid);
+  const auto found = functions_.find(instance.account.pod().owner());
   return found == functions_.end() ? nullptr : &found->second;
 }
 
-const Book* Ledger::BookOf(const std::string& function_uid) const {
-  const auto found = functions_.find(function_uid);
+const Book* Ledger::BookOf(const std::string& owner) const {
+  const auto found = functions_.find(owner);
   return found == functions_.end() ? nullptr : &found->second.book;
 }
 
@@ -131,16 +155,16 @@ void Ledger::Acknowledge(Instance* instance, std::vector<Action>* actions) {
   }
 }
 
-Step Ledger::StepOf(const std::string& function_uid, const Function& function,
-                    TimePoint now) const {
+Step Ledger::StepOf(const std::string& owner, const Function& function, TimePoint now) const {
   std::vector<ObservedPod> pods;
-  const auto busy = busy_.find(function_uid);
+  const auto busy = busy_.find(owner);
   if (busy == busy_.end()) return NextStep(function.book, pods);
   for (const std::string& uid : busy->second) {
-    const Instance& instance = instances_.at(uid);
-    const instances::Pod& pod = instance.account.pod();
+    const Instance* const instance = Find(uid);
+    if (instance == nullptr) continue;
+    const instances::Pod& pod = instance->account.pod();
     pods.push_back(
-        {uid, HasFinalizer(pod), instance.account.Ended(now), pod.deleting, instance.verdict});
+        {uid, HasFinalizer(pod), instance->account.Ended(now), pod.deleting, instance->verdict});
   }
   return NextStep(function.book, pods);
 }
@@ -156,23 +180,22 @@ std::vector<Action> Ledger::Plan(TimePoint now) {
   return actions;
 }
 
-void Ledger::PlanFunction(const std::string& function_uid, TimePoint now,
-                          std::vector<Action>* actions) {
-  const auto found = functions_.find(function_uid);
+void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<Action>* actions) {
+  const auto found = functions_.find(owner);
   const Function* const function = found == functions_.end() ? nullptr : &found->second;
-  std::set<std::string>& busy = busy_[function_uid];
-  for (const std::string& uid : busy) Settle(&instances_.at(uid), now, actions);
+  std::set<std::string>& busy = busy_[owner];
+  std::erase_if(busy, [this](const std::string& uid) { return Find(uid) == nullptr; });
+  for (const std::string& uid : busy) Settle(Find(uid), now, actions);
 
   Step step;
   if (function != nullptr && function->epoch <= listed_epoch_) {
-    step = StepOf(function_uid, *function, now);
+    step = StepOf(owner, *function, now);
     for (const Entry& entry : function->book.uncounted) {
-      const auto instance = instances_.find(entry.uid);
-      if (instance != instances_.end()) Acknowledge(&instance->second, actions);
+      if (Instance* const instance = Find(entry.uid)) Acknowledge(instance, actions);
     }
   }
   for (const std::string& uid : busy) {
-    Instance& instance = instances_.at(uid);
+    Instance& instance = *Find(uid);
     const instances::Pod& pod = instance.account.pod();
     if (function == nullptr && instance.verdict) {
       // Its function has gone: what is logged is all that is kept (K10).
@@ -188,25 +211,25 @@ void Ledger::PlanFunction(const std::string& function_uid, TimePoint now,
     }
   }
   for (const std::string& uid : step.remove_finalizer) {
-    if (IsDue(&instances_.at(uid).finalize_again, now)) actions->push_back(RemoveFinalizer{uid});
+    if (IsDue(&Find(uid)->finalize_again, now)) actions->push_back(RemoveFinalizer{uid});
   }
   for (const std::string& uid : step.put_back_finalizer) {
-    if (IsDue(&instances_.at(uid).finalize_again, now)) actions->push_back(PutBackFinalizer{uid});
+    if (IsDue(&Find(uid)->finalize_again, now)) actions->push_back(PutBackFinalizer{uid});
   }
   std::erase_if(busy, [&](const std::string& uid) {
-    const Account& account = instances_.at(uid).account;
+    const Account& account = Find(uid)->account;
     return !account.reported_all() && !account.Ended(now) && !account.NextDeadline() &&
            HasFinalizer(account.pod());
   });
 }
 
-std::optional<Book> Ledger::BookToWrite(const std::string& function_uid, TimePoint now) const {
-  const auto found = functions_.find(function_uid);
+std::optional<Book> Ledger::BookToWrite(const std::string& owner, TimePoint now) const {
+  const auto found = functions_.find(owner);
   if (found == functions_.end()) return std::nullopt;
   const Function& function = found->second;
   const bool stale = listed_epoch_ == 0 || function.epoch > listed_epoch_;
   if (stale) return function.book;
-  return StepOf(function_uid, function, now).book;
+  return StepOf(owner, function, now).book;
 }
 
 std::optional<TimePoint> Ledger::NextDeadline(TimePoint now) const {
@@ -216,10 +239,11 @@ std::optional<TimePoint> Ledger::NextDeadline(TimePoint now) const {
   };
   for (const auto& [function, busy] : busy_) {
     for (const std::string& uid : busy) {
-      const Instance& instance = instances_.at(uid);
-      consider(instance.remove_again);
-      consider(instance.finalize_again);
-      if (const auto at = instance.account.NextDeadline()) consider(*at);
+      const Instance* const instance = Find(uid);
+      if (instance == nullptr) continue;
+      consider(instance->remove_again);
+      consider(instance->finalize_again);
+      if (const auto at = instance->account.NextDeadline()) consider(*at);
     }
   }
   return next;

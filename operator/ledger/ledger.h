@@ -46,15 +46,16 @@ using Action = std::variant<LogSession, LogLate, LogUncounted, AckSession, Remov
                             RemoveFinalizer, PutBackFinalizer, ListPods>;
 
 /// The accounts of all instances and the books of all functions: told of what happens, it says
-/// what to do. The counting itself is NextStep(); this adds what it needs to know and when.
+/// what to do. A function is named by what its instances name as their owner, NAMESPACE/UID. The
+/// counting itself is NextStep(); this adds what it needs to know and when.
 ///
 /// Threading: not synchronized; confined to the operator's thread. No I/O, no clock.
 class Ledger {
  public:
   // ---- What happened ----
   /// A function as the API has it; older versions than the last known one are ignored.
-  void OnFunction(const std::string& uid, std::uint64_t version, Book book);
-  void OnFunctionGone(const std::string& uid);
+  void OnFunction(const std::string& owner, std::uint64_t version, Book book);
+  void OnFunctionGone(const std::string& owner);
   void OnPod(const instances::Pod& pod, TimePoint now);
   void OnPodGone(const std::string& uid, TimePoint now);
   /// A consistent list of pods is being asked for; then it has been told whole.
@@ -70,22 +71,22 @@ class Ledger {
   // ---- What to do ----
   std::vector<Action> Plan(TimePoint now);
   /// The book that is to stand in the function's status now; nothing while it must not be written.
-  std::optional<Book> BookToWrite(const std::string& function_uid, TimePoint now) const;
+  std::optional<Book> BookToWrite(const std::string& owner, TimePoint now) const;
   /// It is being sent now: whether it arrives may stay unknown.
-  void OnWriting(const std::string& function_uid, const Book& book);
+  void OnWriting(const std::string& owner, const Book& book);
   std::optional<TimePoint> NextDeadline(TimePoint now) const;
 
   /// Whether its book may be about to change by what its pods or time have brought.
-  bool IsBusy(const std::string& function_uid) const { return busy_.contains(function_uid); }
+  bool IsBusy(const std::string& owner) const { return busy_.contains(owner); }
 
   /// The book of the last version read; nullptr for an unknown function.
-  const Book* BookOf(const std::string& function_uid) const;
+  const Book* BookOf(const std::string& owner) const;
 
  private:
   struct Function {
     std::uint64_t version = 0;
     Book book;
-    std::vector<Book> attempts;  // sent, outcome not seen yet
+    std::vector<Book> attempts;  // sent, outcome not seen yet: the last few
     std::uint64_t epoch = 0;     // pods must have been listed since
   };
   struct Instance {
@@ -98,15 +99,18 @@ class Ledger {
   };
 
   const Function* FunctionOf(const Instance& instance) const;
-  Step StepOf(const std::string& function_uid, const Function& function, TimePoint now) const;
-  void PlanFunction(const std::string& function_uid, TimePoint now, std::vector<Action>* actions);
+  Step StepOf(const std::string& owner, const Function& function, TimePoint now) const;
+  void PlanFunction(const std::string& owner, TimePoint now, std::vector<Action>* actions);
   void Settle(Instance* instance, TimePoint now, std::vector<Action>* actions);
   void Acknowledge(Instance* instance, std::vector<Action>* actions);
-  void MarkBusy(const instances::Pod& pod) { busy_[pod.function_uid].insert(pod.uid); }
+  Instance* Find(const std::string& uid);
+  const Instance* Find(const std::string& uid) const;
+  void MarkBusy(const instances::Pod& pod) { busy_[pod.owner()].insert(pod.uid); }
+  void Forget(const instances::Pod& pod);
 
-  std::map<std::string, Function> functions_;  // by uid
+  std::map<std::string, Function> functions_;  // by owner
   std::map<std::string, Instance> instances_;  // by pod uid
-  // Pods with something to be done, by function uid: the ended ones at least. So a plan costs what
+  // Pods with something to be done, by owner: the ended ones at least. So a plan costs what
   // has happened, not what lives.
   std::map<std::string, std::set<std::string>> busy_;
   std::vector<Action> pending_;

@@ -9,6 +9,7 @@
 #include "common/base/reason.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "operator/ledger/counters.h"
 
 namespace wsf::ledger {
@@ -25,25 +26,25 @@ void ReadTraffic(const Json& json, v1::Traffic* traffic) {
 // The inverse of RecordJson for what a sidecar writes.
 v1::SessionRecord ReadRecord(const Json& json) {
   v1::SessionRecord record;
-  record.set_request_id(json.value("requestId", ""));
-  record.set_request_start(ParseRfc3339(json.value("requestStart", "")));
-  record.set_established(ParseRfc3339(json.value("established", "")));
-  record.set_ended(ParseRfc3339(json.value("ended", "")));
+  record.set_request_id(json::Text(json, "requestId"));
+  record.set_request_start(ParseRfc3339(json::Text(json, "requestStart")));
+  record.set_established(ParseRfc3339(json::Text(json, "established")));
+  record.set_ended(ParseRfc3339(json::Text(json, "ended")));
   record.set_init_ms(Number(json, "initMs"));
   record.set_duration_ms(Number(json, "durationMs"));
   record.set_billed_ms(Number(json, "billedMs"));
   record.set_status_code(static_cast<int>(Number(json, "statusCode")));
-  record.set_status(json.value("status", ""));
-  record.set_reason(json.value("reason", ""));
-  record.set_closed_by(json.value("closedBy", ""));
+  record.set_status(json::Text(json, "status"));
+  record.set_reason(json::Text(json, "reason"));
+  record.set_closed_by(json::Text(json, "closedBy"));
   record.set_close_code(static_cast<int>(Number(json, "closeCode")));
-  record.set_close_reason(json.value("closeReason", ""));
-  record.set_close_handshake(json.value("closeHandshake", ""));
+  record.set_close_reason(json::Text(json, "closeReason"));
+  record.set_close_handshake(json::Text(json, "closeHandshake"));
   record.set_http_status(static_cast<int>(Number(json, "httpStatus")));
-  record.set_subprotocol(json.value("subprotocol", ""));
-  record.set_extensions(json.value("extensions", ""));
-  ReadTraffic(json.value("toServer", Json::object()), record.mutable_to_server());
-  ReadTraffic(json.value("toClient", Json::object()), record.mutable_to_client());
+  record.set_subprotocol(json::Text(json, "subprotocol"));
+  record.set_extensions(json::Text(json, "extensions"));
+  ReadTraffic(json::Members(json, "toServer"), record.mutable_to_server());
+  ReadTraffic(json::Members(json, "toClient"), record.mutable_to_client());
   record.set_throttled_ms(Number(json, "throttledMs"));
   return record;
 }
@@ -64,12 +65,11 @@ Remains ReadShared(const Json& message, std::int64_t ended) {
   }
   totals.set_established(counters.established);
   std::int64_t billed = counters.billed_ms;
-  const std::int64_t live_since = ParseRfc3339(message.value("liveSince", ""));
+  const std::int64_t live_since = ParseRfc3339(json::Text(message, "liveSince"));
   if (live_since != 0) billed += std::max<std::int64_t>(0, ended - live_since) / 1000;
   totals.set_billed_ms(billed);
-  for (const Json& each : message.value("open", Json::array())) {
-    remains.records.push_back(
-        SyntheticRecord(UnpackRequestId(each.get<std::string>()), 0, 0, ended));
+  for (const std::string& each : json::Texts(message, "open")) {
+    remains.records.push_back(SyntheticRecord(UnpackRequestId(each), 0, 0, ended));
     ++(*totals.mutable_sessions_by_code())[remains.records.back().status_code()];
   }
   remains.totals = std::move(totals);
@@ -102,17 +102,13 @@ v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t re
 Remains ReadTerminationMessage(const std::string& text, std::int64_t ended) {
   const Json message = Json::parse(text, nullptr, false);
   if (!message.is_object()) return {};
-  try {
-    if (message.contains("totals")) return ReadShared(message, ended);
-    if (!message.contains("requestId")) return {};
-    if (message.contains("statusCode")) return {{ReadRecord(message)}, std::nullopt};
-    return {{SyntheticRecord(message.value("requestId", ""),
-                             ParseRfc3339(message.value("requestStart", "")),
-                             ParseRfc3339(message.value("established", "")), ended)},
-            std::nullopt};
-  } catch (const Json::exception&) {
-    return {};  // not written by a sidecar
-  }
+  if (message.contains("totals")) return ReadShared(message, ended);
+  if (!message.contains("requestId")) return {};  // not written by a sidecar
+  if (message.contains("statusCode")) return {{ReadRecord(message)}, std::nullopt};
+  return {{SyntheticRecord(json::Text(message, "requestId"),
+                           ParseRfc3339(json::Text(message, "requestStart")),
+                           ParseRfc3339(json::Text(message, "established")), ended)},
+          std::nullopt};
 }
 
 void Complete(const instances::Pod& pod, v1::SessionRecord* record) {

@@ -5,13 +5,15 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "common/json/read.h"
+
 namespace wsf::ledger {
 
 Book Book::FromStatus(const nlohmann::json& status) {
   Book book;
   if (!status.is_object()) return book;
-  book.sessions = Counters::FromJson(status.value("sessions", nlohmann::json()));
-  const nlohmann::json uncounted = status.value("uncounted", nlohmann::json());
+  book.sessions = Counters::FromJson(json::At(status, "sessions"));
+  const nlohmann::json uncounted = json::At(status, "uncounted");
   if (!uncounted.is_array()) return book;
   for (const nlohmann::json& each : uncounted) {
     if (!each.is_object() || !each.contains("uid") || !each["uid"].is_string()) continue;

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/json/read.h"
 #include "operator/instances/pod.h"
 
 namespace wsf::status {
@@ -20,8 +21,8 @@ Json ToJson(const Condition& condition, std::int64_t generation, const Json& old
   const std::string status = condition.on ? "True" : "False";
   std::string since = now;
   for (const Json& each : old) {
-    if (each.value("type", "") == condition.type && each.value("status", "") == status) {
-      since = each.value("lastTransitionTime", now);
+    if (json::Text(each, "type") == condition.type && json::Text(each, "status") == status) {
+      since = json::TextOr(now, each, "lastTransitionTime");
     }
   }
   return {{"type", condition.type},           {"status", status},
@@ -71,7 +72,7 @@ Conditions Judge(const Facts& facts) {
 
 Json MakeStatus(const Facts& facts, const Json& old, const std::string& now_rfc3339) {
   const Conditions conditions = Judge(facts);
-  const Json old_conditions = old.value("conditions", Json::array());
+  const Json& old_conditions = json::Items(old, "conditions");
   Json list = Json::array();
   for (const Condition& each : {conditions.ready, conditions.reconciling, conditions.stalled}) {
     list.push_back(ToJson(each, facts.function.generation, old_conditions, now_rfc3339));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/json/read.h"
 
 namespace wsf::api {
 namespace {
@@ -55,7 +56,7 @@ const Json& ItemSchema(const Json& schema) {
 enum class ListType { kAtomic, kSet, kMap };
 
 ListType TypeOf(const Json& schema) {
-  const std::string type = schema.value("x-kubernetes-list-type", "atomic");
+  const std::string type = json::TextOr("atomic", schema, "x-kubernetes-list-type");
   return type == "map" ? ListType::kMap : type == "set" ? ListType::kSet : ListType::kAtomic;
 }
 
@@ -64,8 +65,7 @@ std::string ElementOf(const Json& schema, const Json& item) {
   if (TypeOf(schema) == ListType::kSet) return "v:" + item.dump();
   Json key = Json::object();
   for (const Json& name : schema["x-kubernetes-list-map-keys"]) {
-    if (item.is_object())
-      key[name.get<std::string>()] = item.value(name.get<std::string>(), Json());
+    if (item.is_object()) key[json::AsText(name)] = json::At(item, json::AsText(name));
   }
   return "k:" + key.dump();
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "common/json/read.h"
+
 namespace wsf::api {
 namespace {
 
@@ -18,9 +20,9 @@ bool Differs(const Leaves& leaves, const Path& path, const Json& value) {
 Managers::Managers(const Json& managed_fields) {
   if (!managed_fields.is_array()) return;
   for (const Json& each : managed_fields) {
-    all_.push_back({each.value("manager", ""), each.value("operation", ""),
-                    each.value("apiVersion", ""), each.value("time", ""),
-                    FromFieldsV1(each.value("fieldsV1", Json::object()))});
+    all_.push_back({json::Text(each, "manager"), json::Text(each, "operation"),
+                    json::Text(each, "apiVersion"), json::Text(each, "time"),
+                    FromFieldsV1(json::Members(each, "fieldsV1"))});
   }
 }
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "common/spec/crd.h"
 #include "common/spec/function.h"
 #include "common/spec/schema.h"
@@ -51,8 +53,8 @@ Error ConflictOf(const std::vector<Managers::Conflict>& conflicts) {
 
 bool HasNewFinalizer(const Json& stored, const Json& metadata) {
   if (!stored.contains("deletionTimestamp")) return false;
-  const Json old = stored.value("finalizers", Json::array());
-  const Json now = metadata.value("finalizers", Json::array());
+  const Json& old = json::Items(stored, "finalizers");
+  const Json& now = json::Items(metadata, "finalizers");
   return std::any_of(now.begin(), now.end(), [&old](const Json& each) {
     return std::find(old.begin(), old.end(), each) == old.end();
   });
@@ -67,16 +69,43 @@ bool IsName(const std::string& name) {
          std::all_of(name.begin(), name.end(), valid);
 }
 
+// What the operator and the runtime rely on: a function's status is what its definition says, a pod
+// has the parts that every pod has. A cluster's API server refuses more, by schemas that are not
+// here.
+std::optional<Error> CheckStatus(const Resource& resource, const Json& object) {
+  const Json& status = json::At(object, "status");
+  if (!status.is_null() && !status.is_object()) return BadRequest("status must be an object");
+  if (!IsFunction(resource) || status.is_null()) return std::nullopt;
+  std::vector<std::string> errors;
+  spec::CheckSchema(SchemaOf(resource)["properties"]["status"], status, "status", &errors);
+  if (errors.empty()) return std::nullopt;
+  return Invalid(absl::StrJoin(errors, ", "));
+}
+
+std::optional<Error> CheckPod(const Json& pod) {
+  if (!json::At(pod, "spec").is_object()) return BadRequest("spec must be an object");
+  for (const char* list : {"containers", "initContainers"}) {
+    const Json& containers = json::At(pod, "spec", list);
+    if (!containers.is_null() && !containers.is_array()) {
+      return BadRequest(std::string("spec.") + list + " must be a list");
+    }
+    for (const Json& each : json::AsItems(containers)) {
+      if (json::Text(each, "name").empty()) {
+        return BadRequest(std::string("spec.") + list + " must be containers, each with a name");
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 // The C++ validator; the schema's own part comes with the CRD.
 std::optional<Error> Validate(const Resource& resource, const Json& object, const Json* old) {
+  if (IsPod(resource)) return CheckPod(object);
   if (!IsFunction(resource)) return std::nullopt;
   const spec::Function function = spec::ParseFunction(object);
   std::string what;
   for (const std::string& each : function.errors) what += (what.empty() ? "" : ", ") + each;
-  const auto protocol = [](const Json& of) {
-    const Json::json_pointer where("/spec/protocol");
-    return of.contains(where) ? of.at(where) : Json("WS");
-  };
+  const auto protocol = [](const Json& of) { return json::TextOr("WS", of, "spec", "protocol"); };
   if (old != nullptr && protocol(*old) != protocol(object)) {
     what = "spec.protocol cannot be changed";
   }
@@ -102,13 +131,13 @@ std::optional<Error> CheckMetadata(const Json& metadata) {
       return BadRequest(std::string("metadata.") + map + " must be a map of strings");
     }
   }
-  const Json finalizers = metadata.value("finalizers", Json::array());
-  const Json owners = metadata.value("ownerReferences", Json::array());
-  if (!finalizers.is_array() || !owners.is_array()) {
-    return BadRequest("metadata.finalizers and metadata.ownerReferences must be lists");
+  for (const char* list : {"finalizers", "ownerReferences"}) {
+    if (!json::At(metadata, list).is_null() && !json::At(metadata, list).is_array()) {
+      return BadRequest("metadata.finalizers and metadata.ownerReferences must be lists");
+    }
   }
-  for (const Json& owner : owners) {
-    if (!owner.is_object() || !owner.value("uid", Json("")).is_string()) {
+  for (const Json& owner : json::Items(metadata, "ownerReferences")) {
+    if (!owner.is_object() || !json::At(owner, "uid").is_string()) {
       return BadRequest("metadata.ownerReferences must be a list of references");
     }
   }
@@ -118,10 +147,10 @@ std::optional<Error> CheckMetadata(const Json& metadata) {
 std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
                                         const Resource& resource) {
   const Json& metadata = stored["metadata"];
-  const std::string name = metadata.value("name", "");
+  const std::string name = json::Text(metadata, "name");
   for (const char* field : {"uid", "resourceVersion"}) {
-    const std::string value = wanted.value(field, "");
-    if (!value.empty() && value != metadata.value(field, "")) {
+    const std::string value = json::Text(wanted, field);
+    if (!value.empty() && value != json::Text(metadata, field)) {
       return Conflict("Operation cannot be fulfilled on " + std::string(resource.plural) + " \"" +
                       name + "\": the object has been modified; please apply your changes to the " +
                       "latest version and try again (" + field + ")");
@@ -144,11 +173,11 @@ Result<Json> Objects::Add(const Resource& resource, const std::string& ns, Json 
   if (metadata.is_null()) metadata = Json::object();
   if (!metadata.is_object()) return BadRequest("metadata is no object");
   if (const auto error = CheckMetadata(metadata)) return *error;
-  const std::string prefix = metadata.value("generateName", "");
-  if (!prefix.empty() && metadata.value("name", "").empty()) {
+  const std::string prefix = json::Text(metadata, "generateName");
+  if (!prefix.empty() && json::Text(metadata, "name").empty()) {
     metadata["name"] = prefix + NewUuid().substr(0, kGeneratedLength);
   }
-  const std::string name = metadata.value("name", "");
+  const std::string name = json::Text(metadata, "name");
   if (!IsName(name)) {
     return Invalid("metadata.name: \"" + name + "\" must be lower case letters, digits and '-'");
   }
@@ -184,15 +213,17 @@ Result<Json> Objects::Update(const Resource& resource, const std::string& ns,
   }
   if (const auto error = CheckPreconditions(object["metadata"], *stored, resource)) return *error;
   if (part == Part::kStatus) {
+    if (const auto error = CheckStatus(resource, object)) return *error;
     Json result = *stored;
-    result["status"] = object.value("status", Json::object());
+    result["status"] = json::Members(object, "status");
     return Save(resource, *stored, std::move(result), by);
   }
   if (HasManagers(resource)) {
     // A client may tell otherwise who has managed what until now: kubectl does, as it moves from
     // client-side to server-side apply.
-    const Json known = (*stored)["metadata"].value("managedFields", Json::array());
-    Managers managers(object["metadata"].value("managedFields", known));
+    const Json& told = json::At(object, "metadata", "managedFields");
+    const Json& known = json::Items(*stored, "metadata", "managedFields");
+    Managers managers(told.is_null() ? known : json::AsItems(told));
     managers.OnUpdate(ManagerOf(resource, by, "Update"), LeavesOf(SchemaOf(resource), *stored),
                       LeavesOf(SchemaOf(resource), WithoutStatus(resource, object)));
     object["metadata"]["managedFields"] = managers.ToManagedFields();
@@ -223,9 +254,8 @@ Result<Json> Objects::Replace(const Resource& resource, const Json& stored, Json
   if (IsFunction(resource)) object = spec::WithDefaults(SchemaOf(resource), std::move(object));
   if (resource.has_status) {
     if (stored.contains("status")) object["status"] = stored["status"];
-    if (object.value("spec", Json()) != stored.value("spec", Json())) {
-      object["metadata"]["generation"] =
-          stored["metadata"].value("generation", std::int64_t{1}) + 1;
+    if (json::At(object, "spec") != json::At(stored, "spec")) {
+      object["metadata"]["generation"] = json::NumberOr(1, stored, "metadata", "generation") + 1;
     }
   }
   return Save(resource, stored, std::move(object), by);
@@ -261,8 +291,8 @@ Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
   }
   // A version named in the patch is a precondition; else the one just read is current.
   const Json& metadata = result["metadata"];
-  if (metadata.is_object() && metadata.value("uid", Json()) != (*stored)["metadata"]["uid"] &&
-      metadata.value("resourceVersion", Json()) == (*stored)["metadata"]["resourceVersion"]) {
+  if (metadata.is_object() && json::At(metadata, "uid") != (*stored)["metadata"]["uid"] &&
+      json::At(metadata, "resourceVersion") == (*stored)["metadata"]["resourceVersion"]) {
     return Invalid("metadata.uid must stay as it is");
   }
   return Update(resource, ns, name, part, std::move(result), by);
@@ -286,7 +316,7 @@ Result<Json> Objects::Apply(const Resource& resource, const std::string& ns,
   const Leaves wanted = LeavesOf(schema, applied);
   const Leaves found = LeavesOf(schema, *stored);
   const Manager manager = ManagerOf(resource, by, "Apply");
-  Managers managers((*stored)["metadata"].value("managedFields", Json::array()));
+  Managers managers(json::Items(*stored, "metadata", "managedFields"));
   const auto conflicts = managers.ConflictsOf(manager, found, wanted);
   if (force == Force::kNo && !conflicts.empty()) return ConflictOf(conflicts);
   const FieldSet gone = managers.OnApply(manager, found, wanted);
@@ -299,7 +329,7 @@ Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
                              const std::string& name, const Json& options, const Writer& by) {
   const Store::Object stored = store_->Find(resource, ns, name);
   if (stored == nullptr) return NotFound(resource.plural, name);
-  const Json preconditions = options.value("preconditions", Json::object());
+  const Json& preconditions = json::Members(options, "preconditions");
   if (const auto error = CheckPreconditions(preconditions, *stored, resource)) return *error;
   Json object = *stored;
   Json& metadata = object["metadata"];
@@ -307,16 +337,17 @@ Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
   const bool was_deleting = metadata.contains("deletionTimestamp");
   std::int64_t grace = 0;
   if (IsPod(resource)) {
-    const Json spec = object.value("spec", Json::object());
-    grace = options.value("gracePeriodSeconds", spec.value("terminationGracePeriodSeconds",
-                                                           std::int64_t{kDefaultGraceSeconds}));
+    const Json& spec = json::Members(object, "spec");
+    grace =
+        json::NumberOr(json::NumberOr(kDefaultGraceSeconds, spec, "terminationGracePeriodSeconds"),
+                       options, "gracePeriodSeconds");
     if (was_deleting) {
-      grace = std::min(grace, metadata.value("deletionGracePeriodSeconds", grace));
+      grace = std::min(grace, json::NumberOr(grace, metadata, "deletionGracePeriodSeconds"));
     }
   }
   if (!was_deleting) metadata["deletionTimestamp"] = Now();
   if (!was_deleting && metadata.contains("generation")) {
-    metadata["generation"] = metadata["generation"].get<std::int64_t>() + 1;
+    metadata["generation"] = json::NumberOr(1, metadata, "generation") + 1;
   }
   metadata["deletionGracePeriodSeconds"] = grace;
   const Json written = object == *stored ? *stored : *store_->Put(resource, std::move(object));
@@ -327,12 +358,12 @@ Result<Json> Objects::Delete(const Resource& resource, const std::string& ns,
 void Objects::RemoveIfDone(const Resource& resource, const Json& object) {
   const Json& metadata = object["metadata"];
   if (!metadata.contains("deletionTimestamp")) return;
-  if (!metadata.value("finalizers", Json::array()).empty()) return;
+  if (!json::Items(metadata, "finalizers").empty()) return;
   // A pod goes when its processes have (FinishPod), or by force.
-  const bool by_force = metadata.value("deletionGracePeriodSeconds", 0) == 0;
+  const bool by_force = json::Number(metadata, "deletionGracePeriodSeconds") == 0;
   if (IsPod(resource) && !by_force) return;
-  store_->Remove(resource, metadata.value("namespace", ""), metadata.value("name", ""));
-  CollectOwned(metadata.value("uid", ""));
+  store_->Remove(resource, json::Text(metadata, "namespace"), json::Text(metadata, "name"));
+  CollectOwned(json::Text(metadata, "uid"));
 }
 
 void Objects::FinishPod(const std::string& ns, const std::string& name) {
@@ -340,7 +371,7 @@ void Objects::FinishPod(const std::string& ns, const std::string& name) {
   const Store::Object stored = store_->Find(pods, ns, name);
   if (stored == nullptr || !(*stored)["metadata"].contains("deletionTimestamp")) return;
   // Its finalizers may keep it a while: it is told once.
-  if ((*stored)["metadata"].value("deletionGracePeriodSeconds", -1) == 0) {
+  if (json::NumberOr(-1, *stored, "metadata", "deletionGracePeriodSeconds") == 0) {
     return RemoveIfDone(pods, *stored);
   }
   Json object = *stored;
@@ -352,12 +383,12 @@ void Objects::CollectOwned(const std::string& owner_uid) {
   for (const Resource& resource : Resources()) {
     for (const Store::Object& object : store_->List(resource, "")) {
       const Json& metadata = (*object)["metadata"];
-      const Json owners = metadata.value("ownerReferences", Json::array());
+      const Json& owners = json::Items(metadata, "ownerReferences");
       const bool owned = std::any_of(owners.begin(), owners.end(), [&](const Json& owner) {
-        return owner.value("uid", "") == owner_uid;
+        return json::Text(owner, "uid") == owner_uid;
       });
       if (owned && !metadata.contains("deletionTimestamp")) {
-        Delete(resource, metadata.value("namespace", ""), metadata.value("name", ""),
+        Delete(resource, json::Text(metadata, "namespace"), json::Text(metadata, "name"),
                Json::object());
       }
     }

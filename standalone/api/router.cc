@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "common/spec/yaml.h"
 #include "standalone/api/discovery.h"
 #include "standalone/api/scale.h"
@@ -60,13 +61,13 @@ Reply ErrorReply(const Error& error) { return JsonReply(error.code, StatusObject
 bool Watch::Matches(const Change& change) const {
   if (change.resource != resource) return false;
   const Json& metadata = (*change.object)["metadata"];
-  return (ns.empty() || metadata.value("namespace", "") == ns) &&
-         (name.empty() || metadata.value("name", "") == name) &&
+  return (ns.empty() || json::Text(metadata, "namespace") == ns) &&
+         (name.empty() || json::Text(metadata, "name") == name) &&
          labels.MatchesLabels(*change.object) && fields.MatchesFields(*change.object);
 }
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
-  const std::string at = (*change.object)["metadata"].value("resourceVersion", "");
+  const std::string at = json::Text(*change.object, "metadata", "resourceVersion");
   const Json object =
       as_table ? MakeTable(*resource, {change.object}, at, now_unix_micros) : *change.object;
   const Json line = {{"type", TypeName(change.type)}, {"object", object}};
@@ -167,7 +168,7 @@ std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Tar
   }
   if (!WantsTable(request)) return JsonReply(200, *object);
   return JsonReply(
-      200, MakeTable(*target.resource, {object}, (*object)["metadata"].value("resourceVersion", ""),
+      200, MakeTable(*target.resource, {object}, json::Text(*object, "metadata", "resourceVersion"),
                      UnixMicros()));
 }
 
@@ -227,7 +228,7 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
     return objects_->Patch(resource, target.ns, target.name, part, request.content_type, *body, by);
   }
   if (request.method == "DELETE") {
-    by.is_dry_run |= !body->value("dryRun", Json::array()).empty();  // a DeleteOptions
+    by.is_dry_run |= !json::Items(*body, "dryRun").empty();  // a DeleteOptions
     Result<Json> deleted = objects_->Delete(resource, target.ns, target.name, *body, by);
     const Json* object = std::get_if<Json>(&deleted);
     // Of what has gone at once only that is told; a pod is told as it was.
@@ -277,7 +278,7 @@ Reply Router::ReviewToken(const Request& request) {
   if (request.method != "POST" || !body || !body->contains("spec")) {
     return ErrorReply(BadRequest("POST a TokenReview"));
   }
-  (*body)["status"] = backends_.review_token((*body)["spec"].value("token", ""));
+  (*body)["status"] = backends_.review_token(json::Text(*body, "spec", "token"));
   return JsonReply(201, *body);
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/json/read.h"
+
 namespace wsf::api {
 namespace {
 
@@ -31,7 +33,8 @@ std::vector<Store::Object> Store::List(const Resource& resource, const std::stri
 }
 
 Store::Object Store::Put(const Resource& resource, Json object) {
-  const Key key = {object["metadata"].value("namespace", ""), object["metadata"].value("name", "")};
+  const Key key = {json::Text(object, "metadata", "namespace"),
+                   json::Text(object, "metadata", "name")};
   object["metadata"]["resourceVersion"] = std::to_string(version_ + 1);
   const auto stored = std::make_shared<const Json>(std::move(object));
   Object& slot = objects_[&resource][key];

@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 
 namespace wsf::api {
 namespace {
@@ -22,31 +24,24 @@ struct Column {
   Cell cell;
 };
 
-const Json& At(const Json& object, const char* pointer) {
-  static const Json kNothing;
-  const Json::json_pointer where(pointer);
-  return object.contains(where) ? object.at(where) : kNothing;
-}
-
 Cell Value(const char* pointer) {
   return [pointer](const Json& object) {
-    const Json& value = At(object, pointer);
+    const Json& value = json::Lookup(object, pointer);
     return value.is_null() ? Json("") : value;
   };
 }
 
 Cell Number(const char* pointer) {
   return [pointer](const Json& object) {
-    const Json& value = At(object, pointer);
+    const Json& value = json::Lookup(object, pointer);
     return value.is_null() ? Json(0) : value;
   };
 }
 
 Cell ReadyCondition(const char* field) {
   return [field](const Json& object) {
-    const Json conditions = At(object, "/status/conditions");
-    for (const Json& each : conditions.is_array() ? conditions : Json::array()) {
-      if (each.value("type", "") == "Ready") return Json(each.value(field, ""));
+    for (const Json& each : json::Items(object, "status", "conditions")) {
+      if (json::Text(each, "type") == "Ready") return Json(json::Text(each, field));
     }
     return Json("");
   };
@@ -65,9 +60,8 @@ std::string Age(const std::string& since, std::int64_t now) {
 Json PodReady(const Json& object) {
   int ready = 0;
   for (const char* list : {"/status/initContainerStatuses", "/status/containerStatuses"}) {
-    const Json statuses = At(object, list);
-    for (const Json& each : statuses.is_array() ? statuses : Json::array()) {
-      ready += each.value("ready", false) ? 1 : 0;
+    for (const Json& each : json::AsItems(json::Lookup(object, list))) {
+      ready += json::Flag(each, "ready") ? 1 : 0;
     }
   }
   return absl::StrCat(ready, "/2");
@@ -75,7 +69,7 @@ Json PodReady(const Json& object) {
 
 Json PodStatus(const Json& object) {
   if (object["metadata"].contains("deletionTimestamp")) return "Terminating";
-  const Json& phase = At(object, "/status/phase");
+  const Json& phase = json::Lookup(object, "/status/phase");
   return phase.is_null() ? Json("Pending") : phase;
 }
 
@@ -104,7 +98,7 @@ std::vector<Column> ColumnsOf(const Resource& resource, std::int64_t now) {
                                    {"Message", "string", 0, Value("/message")}});
   }
   columns.push_back({"Age", "string", 0, [now](const Json& object) {
-                       return Json(Age(object["metadata"].value("creationTimestamp", ""), now));
+                       return Json(Age(json::Text(object, "metadata", "creationTimestamp"), now));
                      }});
   return columns;
 }
@@ -192,11 +186,10 @@ bool Selector::Holds(const Term& term, const std::string* value) {
 }
 
 bool Selector::MatchesLabels(const Json& object) const {
-  const Json labels = object["metadata"].value("labels", Json::object());
+  const Json& labels = json::Members(object, "metadata", "labels");
   for (const Term& term : terms_) {
     const auto found = labels.find(term.key);
-    const std::string value =
-        found != labels.end() && found->is_string() ? found->get<std::string>() : "";
+    const std::string value = found == labels.end() ? "" : json::AsText(*found);
     if (!Holds(term, found == labels.end() ? nullptr : &value)) return false;
   }
   return true;
@@ -204,13 +197,8 @@ bool Selector::MatchesLabels(const Json& object) const {
 
 bool Selector::MatchesFields(const Json& object) const {
   for (const Term& term : terms_) {
-    const Json* at = &object;
-    for (const absl::string_view part : absl::StrSplit(term.key, '.')) {
-      const auto found = at->is_object() ? at->find(std::string(part)) : at->end();
-      static const Json kNothing;
-      at = at->is_object() && found != at->end() ? &*found : &kNothing;
-    }
-    const std::string value = at->is_string() ? at->get<std::string>() : "";
+    const std::string path = "/" + absl::StrReplaceAll(term.key, {{".", "/"}});
+    const std::string value = json::AsText(json::Lookup(object, path));
     if (!Holds(term, &value)) return false;
   }
   return true;

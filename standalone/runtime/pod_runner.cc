@@ -15,6 +15,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "common/base/time.h"
+#include "common/json/read.h"
 #include "common/spec/function.h"
 #include "standalone/runtime/addresses.h"
 
@@ -33,14 +34,7 @@ constexpr auto kServerGrace = std::chrono::seconds(2);
 const std::string kMarker = "WSF_POD_UID=";
 
 std::string Field(const Json& pod, const std::string& path) {
-  const Json::json_pointer where("/" + absl::StrReplaceAll(path, {{".", "/"}}));
-  return pod.contains(where) && pod.at(where).is_string() ? pod.at(where).get<std::string>() : "";
-}
-
-std::vector<std::string> Texts(const Json& list) {
-  std::vector<std::string> texts;
-  for (const Json& each : list) texts.push_back(each.get<std::string>());
-  return texts;
+  return json::AsText(json::Lookup(pod, "/" + absl::StrReplaceAll(path, {{".", "/"}})));
 }
 
 }  // namespace
@@ -56,14 +50,14 @@ PodRunner::PodRunner(boost::asio::io_context& io, Json pod, Placement placement,
       restart_timer_(io) {
   server_.name = "function";
   relay_.name = "relay";
-  server_.spec = pod_["spec"]["initContainers"][0];
-  relay_.spec = pod_["spec"]["containers"][0];
+  server_.spec = json::Lookup(pod_, "/spec/initContainers/0");
+  relay_.spec = json::Lookup(pod_, "/spec/containers/0");
   for (Container* each : {&server_, &relay_}) {
     each->state = {{"waiting", {{"reason", "ContainerCreating"}}}};
   }
-  port_ = server_.spec["ports"][0].value("containerPort", 9000);
+  port_ = json::AsNumber(json::Lookup(server_.spec, "/ports/0/containerPort"), 9000);
   spec::FunctionSpec resources;
-  resources.resources = server_.spec.value("resources", Json::object());
+  resources.resources = json::Members(server_.spec, "resources");
   memory_limit_ = spec::MemoryLimitBytes(resources);
 }
 
@@ -84,16 +78,16 @@ std::vector<std::string> PodRunner::Environment(const Container& container) cons
     const std::size_t equals = pair.find('=');
     values[pair.substr(0, equals)] = pair.substr(std::min(pair.size(), equals + 1));
   }
-  for (const Json& each : container.spec.value("env", Json::array())) {
-    std::string value = each.value("value", "");
-    const Json source = each.value("valueFrom", Json::object()).value("fieldRef", Json::object());
-    const std::string path = source.value("fieldPath", "");
+  for (const Json& each : json::Items(container.spec, "env")) {
+    std::string value = json::Text(each, "value");
+    const Json& source = json::Members(each, "valueFrom", "fieldRef");
+    const std::string path = json::Text(source, "fieldPath");
     if (path == "status.podIP") {
       value = placement_.address;
     } else if (!path.empty()) {
       value = Field(pod_, path);
     }
-    values[each.value("name", "")] = value;
+    values[json::Text(each, "name")] = value;
   }
   values["WSF_POD_UID"] = Field(pod_, "metadata.uid");
   std::vector<std::string> environment;
@@ -117,11 +111,11 @@ void PodRunner::StartServer() {
   ProcessOptions options;
   options.environment = Environment(server_);
   for (const char* part : {"command", "args"}) {
-    for (const std::string& each : Texts(server_.spec.value(part, Json::array()))) {
+    for (const std::string& each : json::Texts(server_.spec, part)) {
       options.command.push_back(Expand(each, options.environment));
     }
   }
-  options.working_directory = server_.spec.value("workingDir", "");
+  options.working_directory = json::Text(server_.spec, "workingDir");
   options.binds = ProcessOptions::Binds::kPrivate;
   int listener = -1;
   if (!Run(&server_, std::move(options), &listener)) return;
@@ -134,7 +128,7 @@ void PodRunner::StartRelay() {
   ProcessOptions options;
   options.environment = Environment(relay_);
   options.command = {placement_.sidecar};
-  for (const std::string& each : Texts(relay_.spec.value("args", Json::array()))) {
+  for (const std::string& each : json::Texts(relay_.spec, "args")) {
     options.command.push_back(Expand(each, options.environment));
   }
   // What a pod has by its network namespace and its mounts is told by flags here; the last wins.
@@ -256,7 +250,7 @@ std::string PodRunner::TerminationMessage() const {
 
 Json PodRunner::StatusOf(const Container& container) const {
   return {{"name", container.name},
-          {"image", container.spec.value("image", "")},
+          {"image", json::Text(container.spec, "image")},
           {"ready", container.state.contains("running")},
           {"started", container.state.contains("running")},
           {"restartCount", container.restarts},
@@ -267,8 +261,7 @@ Json PodRunner::StatusOf(const Container& container) const {
 void PodRunner::Report() {
   std::string phase = "Running";
   if (relay_.ended && server_.ended) {
-    const bool clean =
-        relay_.state.contains("terminated") && relay_.state["terminated"].value("exitCode", 1) == 0;
+    const bool clean = json::NumberOr(1, relay_.state, "terminated", "exitCode") == 0;
     phase = clean ? "Succeeded" : "Failed";
   }
   callbacks_.on_status({{"phase", phase},

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "common/json/read.h"
 
 namespace wsf::runtime {
 namespace {
@@ -38,11 +39,12 @@ std::string LogOf(const std::string& data_folder, const std::string& ns, const s
 
 // Made by somebody else than the operator: this runtime runs no other shape.
 bool HasOurShape(const Json& pod) {
-  const Json spec = pod.value("spec", Json::object());
-  const Json servers = spec.value("initContainers", Json::array());
-  const Json relays = spec.value("containers", Json::array());
-  return servers.size() == 1 && relays.size() == 1 && servers[0].value("name", "") == "function" &&
-         servers[0].value("ports", Json::array()).size() == 1;
+  const Json& spec = json::Members(pod, "spec");
+  const Json& servers = json::Items(spec, "initContainers");
+  const Json& relays = json::Items(spec, "containers");
+  return servers.size() == 1 && relays.size() == 1 &&
+         json::Text(servers[0], "name") == "function" &&
+         json::Items(servers[0], "ports").size() == 1;
 }
 
 }  // namespace
@@ -61,14 +63,14 @@ void Runtime::Start() {
 void Runtime::OnPod(const api::Change& change) {
   if (change.resource != &Pods()) return;
   const Json& pod = *change.object;
-  const std::string uid = pod["metadata"].value("uid", "");
+  const std::string uid = json::Text(pod, "metadata", "uid");
   const auto found = running_.find(uid);
   const bool deleting = pod["metadata"].contains("deletionTimestamp");
   const bool removed = change.type == api::Change::Type::kDeleted;
   if (found != running_.end()) {
-    const std::int64_t grace = pod["metadata"].value("deletionGracePeriodSeconds", 0);
+    const std::int64_t grace = json::Number(pod, "metadata", "deletionGracePeriodSeconds");
     if (deleting || removed) found->second.runner->Stop(std::chrono::seconds(grace));
-  } else if (!deleting && !removed && pod["status"].value("phase", "") == "Pending") {
+  } else if (!deleting && !removed && json::Text(pod, "status", "phase") == "Pending") {
     if (HasOurShape(pod)) StartPod(pod);
   } else if (deleting && !removed) {
     objects_->FinishPod(pod["metadata"]["namespace"], pod["metadata"]["name"]);

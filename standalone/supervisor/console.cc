@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/json/read.h"
 
 namespace wsf::supervisor {
 namespace {
@@ -33,24 +34,20 @@ const char* FieldToChange(int code) {
   }
 }
 
-std::string Text(const Json& line, const char* name) {
-  return line.contains(name) && line[name].is_string() ? line[name].get<std::string>() : "";
-}
-
 }  // namespace
 
 std::string DescribeSession(const Json& record) {
-  const int code = record.value("statusCode", 0);
-  const Json to_server = record.value("toServer", Json::object());
-  const Json to_client = record.value("toClient", Json::object());
+  const int code = json::Number(record, "statusCode");
+  const Json& to_server = json::Members(record, "toServer");
+  const Json& to_client = json::Members(record, "toClient");
   std::string close;
   if (record.contains("closeCode")) close = absl::StrCat(", close ", record["closeCode"].dump());
   return absl::StrFormat("- %s %d %s by %s%s, %.1f s, in %s, out %s%s",
-                         Short(Text(record, "requestId")), code, Text(record, "reason"),
-                         Text(record, "closedBy"), close,
-                         static_cast<double>(record.value("durationMs", std::int64_t{0})) / 1000.0,
-                         Bytes(to_server.value("bytes", std::int64_t{0})),
-                         Bytes(to_client.value("bytes", std::int64_t{0})), FieldToChange(code));
+                         Short(json::Text(record, "requestId")), code, json::Text(record, "reason"),
+                         json::Text(record, "closedBy"), close,
+                         static_cast<double>(json::Number(record, "durationMs")) / 1000.0,
+                         Bytes(json::Number(to_server, "bytes")),
+                         Bytes(json::Number(to_client, "bytes")), FieldToChange(code));
 }
 
 Console::Console(const std::string& records_path) {
@@ -69,20 +66,20 @@ void Console::OnLog(const std::string& line) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }
-  const std::string message = Text(log, "msg");
-  const std::string level = Text(log, "level");
+  const std::string message = json::Text(log, "msg");
+  const std::string level = json::Text(log, "level");
   if (message == "session") return OnSession(log);
   if (message == "connected") {
-    std::printf("+ %s connected to %s\n", Short(Text(log, "request_id")).c_str(),
-                Text(log, "instance").c_str());
+    std::printf("+ %s connected to %s\n", Short(json::Text(log, "request_id")).c_str(),
+                json::Text(log, "instance").c_str());
   } else if (message == "handshake refused" || level != "info") {
-    std::printf("! %s: %s\n", message.c_str(), Text(log, "error").c_str());
+    std::printf("! %s: %s\n", message.c_str(), json::Text(log, "error").c_str());
   }
   std::fflush(stdout);
 }
 
 bool Console::IsNew(const Json& record) {
-  const std::string key = Text(record, "podUid") + "/" + Text(record, "requestId");
+  const std::string key = json::Text(record, "podUid") + "/" + json::Text(record, "requestId");
   if (!seen_.insert(key).second) return false;
   last_.push_back(key);
   if (last_.size() > kMaxSeen) {

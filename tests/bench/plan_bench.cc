@@ -46,7 +46,7 @@ class Cluster {
               {{"metadata", {{"namespace", "ns"}, {"name", Name(i)}, {"uid", Name(i) + "-uid"}}},
                {"spec", spec::Json::object()}}),
           kNow);
-      ledger_.OnFunction(Name(i) + "-uid", 1, {});
+      ledger_.OnFunction("ns/" + Name(i) + "-uid", 1, {});
     }
     for (int i = 0; i < instances; ++i) Session(i % functions);
   }

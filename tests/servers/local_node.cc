@@ -201,7 +201,10 @@ class LocalNode {
         sidecar_(std::move(sidecar)),
         pods_(io, client_.get(), "/api/v1/pods", "",
               {[this](const Json& pod) { OnPod(pod); },
-               [this](const std::string& uid) { OnRemoved(uid); }, [] {}}),
+               [this](const std::string& uid) { OnRemoved(uid); }, [] {},
+               [](const std::string& name, const std::string& error) {
+                 std::fprintf(stderr, "wsf-local-node: %s: %s\n", name.c_str(), error.c_str());
+               }}),
         timer_(io) {}
 
   void Start() {

@@ -81,6 +81,19 @@ TEST(Authorities, K33_one_that_somebody_else_provides_is_taken_once) {
   EXPECT_EQ(authorities.Signing(kStart + kDay + kOverlapMicros).certificate, provided.certificate);
 }
 
+TEST(Authorities, house_4_3_S19_one_that_is_no_pair_is_refused) {
+  const tls::KeyPair good = tls::MakeAuthority("cert-manager", kStart);
+  const tls::KeyPair other = tls::MakeAuthority("another", kStart);
+  for (const tls::KeyPair& provided :
+       {tls::KeyPair{good.certificate, "garbage"}, tls::KeyPair{good.certificate, other.key},
+        tls::KeyPair{"garbage", good.key}, tls::KeyPair{good.certificate, ""}}) {
+    Authorities authorities = Fresh();
+    EXPECT_FALSE(authorities.Add(provided));
+    EXPECT_EQ(authorities.size(), 1u);
+    MakeKeys(authorities, "secret", kStart + kOverlapMicros);
+  }
+}
+
 TEST(Authorities, K33_expired_ones_go) {
   Authorities authorities = Fresh();
   EXPECT_TRUE(authorities.Rotate(kStart + 11 * kYear));

@@ -77,9 +77,78 @@ class InformerTest : public testing::Test {
       &api_,
       "/things",
       "",
-      {[this](const Json& object) { told_.push_back(object["metadata"]["name"]); },
-       [this](const std::string& uid) { gone_.push_back(uid); }, [this] { ++listed_; }}};
+      {[this](const Json& object) { told_.push_back(object.at("metadata").at("name")); },
+       [this](const std::string& uid) { gone_.push_back(uid); }, [this] { ++listed_; },
+       [this](const std::string& name, const std::string&) { faults_.push_back(name); }}};
+  std::vector<std::string> faults_;
 };
+
+// What an API server says in a watch's place while it starts, or when rights are taken away.
+constexpr char kForbidden[] =
+    R"({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 403})";
+
+TEST_F(InformerTest, D04_ARefusedWatchIsNoObjectAndIsFollowedByAList) {
+  api_.on_line(kForbidden);
+  api_.on_end(absl::FailedPreconditionError("HTTP 403"));
+  EXPECT_EQ(told_.size(), 2u);
+  RunTimer();
+  ASSERT_EQ(api_.lists.size(), 2u);
+  // What was deleted in between is found out.
+  api_.AnswerList({Object("a", "ua", 1)}, 9);
+  EXPECT_EQ(gone_, std::vector<std::string>{"ub"});
+  EXPECT_TRUE(api_.watches.back().ends_with("resourceVersion=9"));
+}
+
+TEST_F(InformerTest, D04_AnEmptyRefusalIsFollowedByAList) {
+  api_.on_end(absl::FailedPreconditionError("HTTP 504"));
+  RunTimer();
+  EXPECT_EQ(api_.lists.size(), 2u);
+}
+
+TEST_F(InformerTest, D04_AWatchThatOnlyBrokeGoesOnFromTheLastVersion) {
+  api_.Say("MODIFIED", Object("a", "ua", 7));
+  api_.on_end(absl::UnavailableError("reset"));
+  RunTimer();
+  EXPECT_EQ(api_.lists.size(), 1u);
+  EXPECT_TRUE(api_.watches.back().ends_with("resourceVersion=7"));
+}
+
+TEST_F(InformerTest, D04_S19_WhatIsNoChangeOfAnObjectIsFollowedByAList) {
+  const Json odd = {{"metadata", {{"name", "a"}, {"resourceVersion", "8"}}}};
+  for (const std::string& line :
+       {std::string("proxy error"), std::string("[]"), std::string("{}"),
+        Json({{"type", "ADDED"}, {"object", odd}}).dump(),
+        Json({{"type", "MOVED"}, {"object", Object("a", "ua", 8)}}).dump(),
+        Json({{"type", "MODIFIED"}, {"object", "text"}}).dump()}) {
+    const std::size_t before = api_.lists.size();
+    api_.on_line(line);
+    RunTimer();
+    EXPECT_EQ(api_.lists.size(), before + 1) << line;
+    api_.AnswerList({Object("a", "ua", 1), Object("b", "ub", 2)}, 5);
+  }
+  EXPECT_TRUE(gone_.empty());
+}
+
+TEST_F(InformerTest, D04_AListWithoutAVersionIsNoList) {
+  api_.on_end(absl::FailedPreconditionError("HTTP 500"));
+  RunTimer();
+  Response response;
+  response.status = 200;
+  response.body = {{"kind", "Status"}};
+  std::exchange(api_.on_list, nullptr)(response);
+  EXPECT_TRUE(gone_.empty());
+  RunTimer();
+  EXPECT_EQ(api_.lists.size(), 3u);
+}
+
+TEST_F(InformerTest, D21_S19_AnObjectThatCannotBeHandledCostsNoOther) {
+  Json nameless = Object("", "uc", 6);
+  nameless["metadata"].erase("name");
+  api_.Say("ADDED", nameless);
+  EXPECT_EQ(faults_, std::vector<std::string>{"ns/"});
+  api_.Say("ADDED", Object("d", "ud", 7));
+  EXPECT_EQ(told_.back(), "d");
+}
 
 TEST_F(InformerTest, AListIsToldAndWatchedFromThere) {
   EXPECT_EQ(told_, std::vector<std::string>({"a", "b"}));

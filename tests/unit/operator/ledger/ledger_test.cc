@@ -49,7 +49,7 @@ v1::InstanceTotals Totals(std::map<int, int> codes, int open, std::int64_t bille
 class LedgerTest : public testing::Test {
  protected:
   LedgerTest() {
-    ledger_.OnFunction("fu", ++version_, {});
+    ledger_.OnFunction("ns/fu", ++version_, {});
     ledger_.OnPodsAsked();
     ledger_.OnPodsListed();
     pod_.uid = "u";
@@ -75,9 +75,9 @@ class LedgerTest : public testing::Test {
 
   // The status is written, and its answer taken.
   void Write() {
-    const Book book = *ledger_.BookToWrite("fu", now_);
-    ledger_.OnWriting("fu", book);
-    ledger_.OnFunction("fu", ++version_, book);
+    const Book book = *ledger_.BookToWrite("ns/fu", now_);
+    ledger_.OnWriting("ns/fu", book);
+    ledger_.OnFunction("ns/fu", ++version_, book);
   }
 
   void LoseFinalizer() {
@@ -86,7 +86,7 @@ class LedgerTest : public testing::Test {
   }
 
   std::vector<Action> Plan() { return ledger_.Plan(now_); }
-  Book TheBook() const { return *ledger_.BookOf("fu"); }
+  Book TheBook() const { return *ledger_.BookOf("ns/fu"); }
 
   Ledger ledger_;
   instances::Pod pod_;
@@ -150,7 +150,7 @@ TEST_F(LedgerTest, WithoutAReportTheTerminationMessageIsTheRecord) {
   const auto logged = Only<LogSession>(Plan());
   ASSERT_EQ(logged.size(), 1u);
   EXPECT_EQ(logged[0].record.status_code(), 200);
-  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.billed_ms, 1000);
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted[0].sessions.billed_ms, 1000);
 }
 
 TEST_F(LedgerTest, P18_ARelayThatDiedInASessionLeavesASyntheticRecord) {
@@ -161,7 +161,7 @@ TEST_F(LedgerTest, P18_ARelayThatDiedInASessionLeavesASyntheticRecord) {
   EXPECT_GT(logged[0].record.billed_ms(), 0);
   ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
   EXPECT_EQ(Only<LogLate>(Plan()).size(), 1u) << "late: it changes nothing";
-  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.by_code.count(500), 1u);
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted[0].sessions.by_code.count(500), 1u);
 }
 
 TEST_F(LedgerTest, P19_WhereNoMessageExistsTheGatewaysViewCounts) {
@@ -195,9 +195,69 @@ TEST_F(LedgerTest, AnOrphanedPodStaysTheInstanceOfItsFunction) {
   Plan();
   pod_.function_uid.clear();
   ledger_.OnPod(pod_, now_);
-  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted.size(), 1u);
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted.size(), 1u);
   ledger_.OnPodGone("u", now_);
   Plan();
+}
+
+TEST_F(LedgerTest, D06_house_L2_S12_AnOwnerThatAppearsLateLeavesNothingBehind) {
+  instances::Pod odd = pod_;
+  odd.uid = "odd";
+  odd.function_uid.clear();
+  odd.finalizers = {"example.com/hold"};
+  odd.relay.running = false;
+  odd.phase = "Failed";
+  ledger_.OnPod(odd, now_);
+  Plan();
+  odd.function_uid = "fu";
+  ledger_.OnPod(odd, now_);
+  ledger_.OnPodGone("odd", now_);
+  Plan();
+  EXPECT_EQ(ledger_.NextDeadline(now_ + 3s), std::nullopt);
+}
+
+TEST_F(LedgerTest, D06_S12_AForeignPodInABookStaysAsItIs) {
+  pod_.uid = "foreign";
+  pod_.function_uid = "other";
+  ledger_.OnPod(pod_, now_);
+  ledger_.OnFunction("ns/fu", ++version_, {{}, {{"foreign", Counters()}}});
+  ledger_.OnPodsAsked();
+  ledger_.OnPodsListed();
+  EXPECT_TRUE(Only<RemoveFinalizer>(Plan()).empty()) << "its session is live";
+  ledger_.OnPodGone("foreign", now_);
+  Plan();
+}
+
+TEST_F(LedgerTest, D34_S12_APodOfAnotherNamespaceIsNoInstanceWhateverItSaysOfItsOwner) {
+  pod_.uid = "thief";
+  pod_.ns = "other";
+  EndPod(kClean);
+  const auto actions = Plan();
+  EXPECT_EQ(*ledger_.BookToWrite("ns/fu", now_), Book());
+  EXPECT_EQ(Only<RemoveFinalizer>(actions).size(), 1u) << "as one whose function has gone";
+}
+
+Book BookOf(int total) {
+  Book book;
+  book.sessions.total = total;
+  return book;
+}
+
+// The API refuses every write, while sessions go on: each try has another book, or the same.
+TEST_F(LedgerTest, D22_house_M7_OfWritesThatDoNotTakeTheLastFewAreKept) {
+  for (int i = 1; i <= 1000; ++i) ledger_.OnWriting("ns/fu", BookOf(i));
+  ledger_.OnFunction("ns/fu", ++version_, BookOf(999));
+  EXPECT_TRUE(Only<ListPods>(Plan()).empty()) << "ours";
+  for (int i = 1; i <= 1000; ++i) ledger_.OnWriting("ns/fu", BookOf(i));
+  ledger_.OnFunction("ns/fu", ++version_, BookOf(1));
+  EXPECT_EQ(Only<ListPods>(Plan()).size(), 1u) << "forgotten: it costs a list of pods";
+}
+
+TEST_F(LedgerTest, D22_house_M7_TheSameBookIsKeptOnce) {
+  ledger_.OnWriting("ns/fu", BookOf(1));
+  for (int i = 0; i < 1000; ++i) ledger_.OnWriting("ns/fu", BookOf(2));
+  ledger_.OnFunction("ns/fu", ++version_, BookOf(1));
+  EXPECT_TRUE(Only<ListPods>(Plan()).empty());
 }
 
 TEST_F(LedgerTest, P18_ASyntheticRecordEndsWhenTheRelayDidAndNotWhenItIsRead) {
@@ -212,7 +272,7 @@ TEST_F(LedgerTest, AnUndoneClaimLeavesNoRecordWhateverAGatewaySays) {
   ledger_.OnGatewayView("u", {"r1", 0, 3'000'000});
   EndPod("");
   EXPECT_TRUE(Only<LogSession>(Plan()).empty());
-  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), Book());
+  EXPECT_EQ(*ledger_.BookToWrite("ns/fu", now_), Book());
 }
 
 TEST_F(LedgerTest, E22_AKilledServerMakes439A434WhenTheRuntimeSaysSoInTime) {
@@ -253,7 +313,7 @@ TEST_F(LedgerTest, S3_20_ASharedInstanceIsCountedOnceFromItsTotals) {
   EndPod(
       R"({"totals":{"byCode":{"200":2,"456":1},"established":3,"billedMilliseconds":15},"open":[]})");
   Plan();
-  const Book book = *ledger_.BookToWrite("fu", now_);
+  const Book book = *ledger_.BookToWrite("ns/fu", now_);
   ASSERT_EQ(book.uncounted.size(), 1u);
   EXPECT_EQ(book.uncounted[0].sessions.by_code, (std::map<int, std::int64_t>{{200, 2}, {456, 1}}));
   EXPECT_EQ(book.uncounted[0].sessions.billed_ms, 15) << "the union, not the sum";
@@ -265,28 +325,28 @@ TEST_F(LedgerTest, P18_OpenSessionsOfADeadSharedInstanceEndWith500) {
   const auto logged = Only<LogSession>(Plan());
   ASSERT_EQ(logged.size(), 1u);
   EXPECT_EQ(logged[0].record.request_id(), "01918a94-db76-7000-8000-000000000000");
-  EXPECT_EQ(ledger_.BookToWrite("fu", now_)->uncounted[0].sessions.by_code,
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted[0].sessions.by_code,
             (std::map<int, std::int64_t>{{200, 2}, {500, 1}}));
 }
 
 TEST_F(LedgerTest, ABookWrittenByAnotherOperatorStopsTheCountingUntilPodsAreListedAnew) {
   EndPod(kClean);
   Plan();
-  ledger_.OnFunction("fu", ++version_, {{}, {{"u", Counters()}}});
+  ledger_.OnFunction("ns/fu", ++version_, {{}, {{"u", Counters()}}});
   EXPECT_EQ(Only<ListPods>(Plan()).size(), 1u);
   LoseFinalizer();
-  EXPECT_EQ(ledger_.BookToWrite("fu", now_), TheBook()) << "nothing is counted on an old view";
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_), TheBook()) << "nothing is counted on an old view";
   ledger_.OnPodsAsked();
   ledger_.OnPodsListed();
-  EXPECT_TRUE(ledger_.BookToWrite("fu", now_)->uncounted.empty());
+  EXPECT_TRUE(ledger_.BookToWrite("ns/fu", now_)->uncounted.empty());
 }
 
 TEST_F(LedgerTest, AnUnknownOutcomeThatTurnsOutToBeOursIsOurs) {
   EndPod(kClean);
   Plan();
-  const Book book = *ledger_.BookToWrite("fu", now_);
-  ledger_.OnWriting("fu", book);               // no answer comes
-  ledger_.OnFunction("fu", ++version_, book);  // the watch tells that it stands
+  const Book book = *ledger_.BookToWrite("ns/fu", now_);
+  ledger_.OnWriting("ns/fu", book);               // no answer comes
+  ledger_.OnFunction("ns/fu", ++version_, book);  // the watch tells that it stands
   EXPECT_TRUE(Only<ListPods>(Plan()).empty());
 }
 
@@ -294,12 +354,12 @@ TEST_F(LedgerTest, AnOlderVersionFromALaggingWatchIsIgnored) {
   EndPod(kClean);
   Plan();
   Write();
-  ledger_.OnFunction("fu", version_ - 1, {});
+  ledger_.OnFunction("ns/fu", version_ - 1, {});
   EXPECT_EQ(TheBook().uncounted.size(), 1u);
 }
 
 TEST_F(LedgerTest, K10_APodWhoseFunctionIsGoneIsLoggedAndLetGo) {
-  ledger_.OnFunctionGone("fu");
+  ledger_.OnFunctionGone("ns/fu");
   EndPod(kClean);
   const auto actions = Plan();
   EXPECT_EQ(Only<LogSession>(actions).size(), 1u);
@@ -312,7 +372,7 @@ TEST_F(LedgerTest, K10_AStrippedFinalizerIsSaid) {
   LoseFinalizer();
   ledger_.OnPodGone("u", now_);
   EXPECT_EQ(Only<LogUncounted>(Plan()).size(), 1u);
-  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), Book());
+  EXPECT_EQ(*ledger_.BookToWrite("ns/fu", now_), Book());
 }
 
 TEST_F(LedgerTest, AWriteThatWasNotSeenToWorkIsSentAgain) {
@@ -329,7 +389,7 @@ TEST_F(LedgerTest, AWriteThatWasNotSeenToWorkIsSentAgain) {
 TEST_F(LedgerTest, I7_ALivingInstanceAsksForNothing) {
   EXPECT_TRUE(Plan().empty());
   EXPECT_EQ(ledger_.NextDeadline(now_), std::nullopt);
-  EXPECT_EQ(*ledger_.BookToWrite("fu", now_), TheBook());
+  EXPECT_EQ(*ledger_.BookToWrite("ns/fu", now_), TheBook());
 }
 
 }  // namespace

@@ -110,7 +110,8 @@ TEST(Store, AWatchThatIsTooFarBehindIsToldSo) {
   Store store;
   Objects objects(&store);
   for (int i = 0; i < 5000; ++i) {
-    objects.Create(Pods(), "ns", {{"metadata", {{"name", "p" + std::to_string(i)}}}});
+    objects.Create(Pods(), "ns",
+                   {{"metadata", {{"name", "p" + std::to_string(i)}}}, {"spec", Json::object()}});
   }
   EXPECT_FALSE(store.Reaches(1));
   EXPECT_TRUE(store.Reaches(store.version()));
