@@ -147,6 +147,7 @@ lint: build build/lint/bin/clang-tidy ## format, include edges, coroutines, life
 	@clang-format --dry-run -Werror $$(git ls-files '*.h' '*.cc')
 	@tools/lint/includes
 	@tools/lint/sources
+	@tools/lint/json
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
 	@shellcheck tests/cluster/machine-init tests/cluster/tools/build tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
 	@tools/lint/tidy $(BUILD) $$(git grep -l co_await -- '*.cc')

@@ -3,8 +3,6 @@
 // wsf-gateway: the stable front door. Holds handshakes, picks a free instance of the function,
 // connects to its sidecar and copies bytes. Exit status 2 = wrong flags or a port in use.
 
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -17,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/descriptors.h"
 #include "common/base/ids.h"
 #include "common/net/admin.h"
 #include "common/net/await.h"
@@ -65,13 +64,8 @@ wsf::net::Acceptor Listen(boost::asio::io_context& io, const std::string& addres
 
 // Each client takes two descriptors, its own and its sidecar's.
 std::size_t MaxConnections(std::size_t asked_for) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t room = limit.rlim_cur < 2 * kOwnDescriptors
-                               ? limit.rlim_cur / 4
-                               : (limit.rlim_cur - kOwnDescriptors) / 2;
+  const std::size_t limit = wsf::RaiseDescriptorLimit();
+  const std::size_t room = limit < 2 * kOwnDescriptors ? limit / 4 : (limit - kOwnDescriptors) / 2;
   return asked_for == 0 ? room : std::min(asked_for, room);
 }
 

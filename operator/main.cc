@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 
+#include "common/base/descriptors.h"
 #include "operator/flags.h"
 #include "operator/replica.h"
 
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
                                : wsf::kube::ReadKubeconfig(flags.kubeconfig);
   if (!access.ok()) return Refuse(access.status());
 
+  wsf::RaiseDescriptorLimit();    // each API call and each report takes one
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to peers that have gone
   boost::asio::io_context io(1);
   const auto work = boost::asio::make_work_guard(io);

@@ -18,6 +18,7 @@
 #include "common/base/time.h"
 #include "common/net/await.h"
 #include "common/net/endpoint.h"
+#include "common/net/listener.h"
 
 namespace wsf::api {
 namespace {
@@ -31,6 +32,14 @@ constexpr auto kBookmarks = std::chrono::seconds(15);
 constexpr std::size_t kMaxBodyBytes = 4 << 20;
 constexpr std::size_t kMaxForwardedBytes = 64 << 20;
 constexpr auto kForwardTime = std::chrono::seconds(10);
+// For its TLS handshake: whoever is silent holds a descriptor.
+constexpr auto kHandshakeTime = std::chrono::seconds(10);
+// Between two requests of a connection: longer than clients keep one that they do not use.
+constexpr auto kIdleTime = std::chrono::minutes(2);
+// For taking an answer, or a part of a watch.
+constexpr auto kWriteTime = std::chrono::seconds(60);
+// Of one watch whose client does not read.
+constexpr std::size_t kMaxQueuedLines = 4096;
 
 std::string Decode(const std::string& text) {
   std::string out;
@@ -88,12 +97,10 @@ std::string Chunk(const std::string& text) {
 struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
   Inside(boost::asio::io_context& its_io, Router* its_router, Store* its_store)
       : io(its_io),
-        acceptor(its_io),
         tls(boost::asio::ssl::context::tls_server),
         router(its_router),
         store(its_store) {}
 
-  net::awaitable<void> Accept();
   net::awaitable<void> Serve(boost::asio::ip::tcp::socket socket);
   /// Returns whether the connection can be used again.
   net::awaitable<bool> Answer(Stream& stream, BeastRequest request);
@@ -101,47 +108,33 @@ struct Server::Inside : std::enable_shared_from_this<Server::Inside> {
   net::awaitable<Reply> Forward(Proxy proxy);
 
   boost::asio::io_context& io;
-  boost::asio::ip::tcp::acceptor acceptor;
   boost::asio::ssl::context tls;
   Router* const router;
   Store* const store;
 };
 
-Server::Server(boost::asio::io_context& io, const Endpoint& address, const std::string& authority,
-               const tls::KeyPair& own, Router* router, Store* store,
-               boost::system::error_code& error)
+Server::Server(boost::asio::io_context& io, const std::string& authority, const tls::KeyPair& own,
+               Router* router, Store* store)
     : inside_(std::make_shared<Inside>(io, router, store)) {
   namespace ssl = boost::asio::ssl;
   ssl::context& tls = inside_->tls;
   tls.set_options(ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
-  tls.use_certificate_chain(boost::asio::buffer(own.certificate), error);
-  if (!error) tls.use_private_key(boost::asio::buffer(own.key), ssl::context::pem, error);
-  if (!error) tls.add_certificate_authority(boost::asio::buffer(authority), error);
-  if (!error) tls.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
-  auto& acceptor = inside_->acceptor;
-  if (!error) acceptor.open(address.protocol(), error);
-  if (error) return;
-  acceptor.set_option(boost::asio::ip::tcp::acceptor::reuse_address(true), error);
-  acceptor.bind(address, error);
-  if (!error) acceptor.listen(boost::asio::ip::tcp::acceptor::max_listen_connections, error);
+  tls.use_certificate_chain(boost::asio::buffer(own.certificate));
+  tls.use_private_key(boost::asio::buffer(own.key), ssl::context::pem);
+  tls.add_certificate_authority(boost::asio::buffer(authority));
+  tls.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
 }
 
-Server::~Server() {
-  boost::system::error_code ignored;
-  inside_->acceptor.close(ignored);
-}
+Server::~Server() = default;
 
-void Server::Start() { net::Spawn(inside_->io.get_executor(), inside_->Accept()); }
-
-Server::Endpoint Server::address() const { return inside_->acceptor.local_endpoint(); }
-
-net::awaitable<void> Server::Inside::Accept() {
-  const auto self = shared_from_this();
-  while (acceptor.is_open()) {
-    net::error_code error;
-    boost::asio::ip::tcp::socket socket = co_await acceptor.async_accept(net::Await(error));
-    if (!error) net::Spawn(io.get_executor(), Serve(std::move(socket)));
-  }
+absl::Status Server::Start(const std::string& address) {
+  absl::StatusOr<net::Acceptor> acceptor = net::Listen(inside_->io, address);
+  if (!acceptor.ok()) return acceptor.status();
+  net::Spawn(inside_->io.get_executor(),
+             net::AcceptAll(*std::move(acceptor), [inside = inside_](auto socket) {
+               net::Spawn(inside->io.get_executor(), inside->Serve(std::move(socket)));
+             }));
+  return absl::OkStatus();
 }
 
 net::awaitable<void> Server::Inside::Serve(boost::asio::ip::tcp::socket socket) {
@@ -149,12 +142,15 @@ net::awaitable<void> Server::Inside::Serve(boost::asio::ip::tcp::socket socket) 
   net::error_code error;
   socket.set_option(boost::asio::ip::tcp::no_delay(true), error);
   Stream stream(std::move(socket), tls);
+  auto& lowest = beast::get_lowest_layer(stream);
+  lowest.expires_after(kHandshakeTime);
   co_await stream.async_handshake(boost::asio::ssl::stream_base::server, net::Await(error));
   beast::flat_buffer buffer;
   bool again = true;
   while (!error && again) {
     beast_http::request_parser<beast_http::string_body> parser;
     parser.body_limit(kMaxBodyBytes);
+    lowest.expires_after(kIdleTime);
     co_await beast_http::async_read(stream, buffer, parser, net::Await(error));
     if (!error) again = co_await Answer(stream, parser.release());
   }
@@ -183,6 +179,7 @@ net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request
   response.keep_alive(keep_alive);
   response.prepare_payload();
   net::error_code error;
+  beast::get_lowest_layer(stream).expires_after(kWriteTime);
   co_await beast_http::async_write(stream, response, net::Await(error));
   co_return keep_alive && !error;
 }
@@ -240,7 +237,11 @@ net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
   } else {
     for (const Change& each : store->Since(watch.version)) take(each);
   }
-  const std::shared_ptr<void> subscription = store->Subscribe(take);
+  bool is_behind = false;
+  const std::shared_ptr<void> subscription = store->Subscribe([&](const Change& change) {
+    is_behind |= lines.size() >= kMaxQueuedLines;
+    if (!is_behind) take(change);
+  });
 
   std::string out =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -250,9 +251,11 @@ net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
                             : TimePoint::max();
   net::error_code error;
   while (!error) {
+    if (is_behind) co_return;  // cut off, it lists anew
     for (const std::string& line : lines) out += Chunk(line);
     lines.clear();
     if (!out.empty()) {
+      beast::get_lowest_layer(stream).expires_after(kWriteTime);
       co_await boost::asio::async_write(stream, boost::asio::buffer(out), net::Await(error));
     }
     out.clear();
@@ -266,6 +269,7 @@ net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
     if (std::chrono::steady_clock::now() >= bookmark) lines.push_back(watch.Bookmark(last));
   }
   if (error) co_return;
+  beast::get_lowest_layer(stream).expires_after(kWriteTime);
   const std::string last_chunk = "0\r\n\r\n";
   co_await boost::asio::async_write(stream, boost::asio::buffer(last_chunk), net::Await(error));
 }

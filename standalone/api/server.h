@@ -2,10 +2,10 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "common/tls/certificate.h"
 #include "standalone/api/router.h"
 #include "standalone/api/store.h"
@@ -19,15 +19,12 @@ namespace wsf::api {
 /// Threading: confined to the io_context's one thread.
 class Server {
  public:
-  using Endpoint = boost::asio::ip::tcp::endpoint;
-
-  /// `error` says why it could not listen.
-  Server(boost::asio::io_context& io, const Endpoint& address, const std::string& authority,
-         const tls::KeyPair& own, Router* router, Store* store, boost::system::error_code& error);
+  Server(boost::asio::io_context& io, const std::string& authority, const tls::KeyPair& own,
+         Router* router, Store* store);
   ~Server();
 
-  void Start();
-  Endpoint address() const;
+  /// Listens on "ip:port" for as long as the io_context runs; InvalidArgument says why it cannot.
+  absl::Status Start(const std::string& address);
 
  private:
   struct Inside;  // Beast and OpenSSL stay in the .cc

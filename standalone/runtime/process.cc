@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "common/base/descriptors.h"
 #include "standalone/runtime/private_port.h"
 
 namespace wsf::runtime {
@@ -38,6 +39,7 @@ struct Plan {
   int failure;  // gets an errno when exec fails; closed by exec
   int filter;   // gets the notification descriptor, -1: no filter
   pid_t parent;
+  rlimit descriptors;  // a program of somebody else's gets what it would have without us
 };
 
 // Sockets that Asio accepts are open to children. A server must not hold the platform's connections
@@ -71,6 +73,7 @@ void CloseOnExec() {
     if (errno != 0) fail();
   }
   CloseOnExec();
+  setrlimit(RLIMIT_NOFILE, &plan.descriptors);
   execvpe(plan.arguments[0], plan.arguments, plan.environment);
   fail();
   _exit(127);
@@ -94,9 +97,14 @@ std::shared_ptr<Process> Process::Start(boost::asio::io_context& io, const Proce
   }
   const auto arguments = Pointers(options.command);
   const auto environment = Pointers(options.environment);
-  const Plan plan = {arguments.data(), environment.data(), options.working_directory.c_str(),
-                     output[1],        failure[1],         filter[1],
-                     getpid()};
+  const Plan plan = {arguments.data(),
+                     environment.data(),
+                     options.working_directory.c_str(),
+                     output[1],
+                     failure[1],
+                     filter[1],
+                     getpid(),
+                     OriginalDescriptorLimit()};
   const pid_t pid = fork();
   if (pid == 0) RunChild(plan);
   close(output[1]), close(failure[1]);

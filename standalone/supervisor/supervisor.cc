@@ -18,6 +18,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/descriptors.h"
+#include "common/json/read.h"
 #include "common/tls/certificate.h"
 #include "standalone/api/objects.h"
 #include "standalone/api/router.h"
@@ -91,8 +93,8 @@ std::string ClientAddresses(const std::string& host, int port) {
 }
 
 std::string NameOf(const Json& function) {
-  return function["metadata"].value("namespace", "default") + "/" +
-         function["metadata"].value("name", "");
+  return json::TextOr("default", function, "metadata", "namespace") + "/" +
+         json::Text(function, "metadata", "name");
 }
 
 // Reading top to bottom is reading standalone mode.
@@ -149,15 +151,9 @@ class Supervisor {
     const tls::KeyPair own =
         tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateDays}, now);
     const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateDays}, now);
-    const auto address = boost::asio::ip::make_address(platform_);
-    boost::system::error_code error;
-    server_ = std::make_unique<api::Server>(io_, api::Server::Endpoint(address, kApiPort),
-                                            authority.certificate, own, &router_, &store_, error);
-    if (error) {
-      return Fail(
-          absl::StrCat("cannot listen on ", platform_, ":", kApiPort, ": ", error.message()));
-    }
-    server_->Start();
+    server_ = std::make_unique<api::Server>(io_, authority.certificate, own, &router_, &store_);
+    const absl::Status listening = server_->Start(absl::StrCat(platform_, ":", kApiPort));
+    if (!listening.ok()) return Fail(std::string(listening.message()));
     const std::string url = absl::StrCat("https://", platform_, ":", kApiPort);
     kubeconfig_ = data_ + "/kubeconfig";
     if (!WriteFile(kubeconfig_, Kubeconfig(url, authority.certificate, admin).dump(2) + "\n")) {
@@ -180,8 +176,8 @@ class Supervisor {
           {{"metadata", {{"name", name}}}, {"type", "Opaque"}, {"data", Json::object()}});
     }
     for (const Json& function : options_.functions) {
-      const auto result =
-          objects_.Create(functions, function["metadata"].value("namespace", "default"), function);
+      const auto result = objects_.Create(
+          functions, json::TextOr("default", function, "metadata", "namespace"), function);
       if (const auto* error = std::get_if<api::Error>(&result)) return Fail(error->message);
     }
     return 0;
@@ -209,13 +205,13 @@ class Supervisor {
   void AwaitGatewayCertificate() {
     subscription_ = store_.Subscribe([this](const api::Change& change) {
       const Json& object = *change.object;
-      if (object["metadata"].value("name", "") != "wsf-gateway-tls") return;
-      const Json data = object.value("data", Json::object());
+      if (json::Text(object, "metadata", "name") != "wsf-gateway-tls") return;
+      const Json& data = json::Members(object, "data");
       if (data.empty()) return;
       std::filesystem::create_directories(data_ + "/gateway-tls");
       for (const auto& [name, value] : data.items()) {
         std::string text;
-        absl::Base64Unescape(value.get<std::string>(), &text);
+        absl::Base64Unescape(json::AsText(value), &text);
         WriteFile(data_ + "/gateway-tls/" + name, text);
       }
       boost::asio::post(io_, [this] { StartGateway(); });
@@ -241,7 +237,7 @@ class Supervisor {
         io_, command,
         [this](const std::string& line) {
           const Json log = Json::parse(line, nullptr, false);
-          if (log.is_object() && log.value("msg", "") == "ready") return OnReady();
+          if (log.is_object() && json::Text(log, "msg") == "ready") return OnReady();
           console_.OnLog(line);
         },
         [this] { ShutDown(kExitUsage); });
@@ -280,12 +276,12 @@ class Supervisor {
     const std::string now = Fingerprint(options_.source_folder);
     if (std::exchange(source_, now) != now) {
       const Json& function = options_.functions.front();
-      const Json spec = function.value("spec", Json::object());
-      Json env = spec.value("env", Json::array());
+      const Json& spec = json::Members(function, "spec");
+      Json env = json::Items(spec, "env");
       env.push_back({{"name", "WSF_SOURCE"}, {"value", now}});
       objects_.Patch(*api::FindResource("/apis/wsf.dev/v1alpha1", "websocketfunctions"),
-                     function["metadata"].value("namespace", "default"),
-                     function["metadata"].value("name", ""), api::Objects::Part::kObject,
+                     json::TextOr("default", function, "metadata", "namespace"),
+                     json::Text(function, "metadata", "name"), api::Objects::Part::kObject,
                      "application/merge-patch+json", {{"spec", {{"env", env}}}});
     }
     source_timer_.expires_after(kSourceInterval);
@@ -349,6 +345,7 @@ class Supervisor {
 
 int Run(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();  // each instance takes seven
   if (options.nodes == Options::Nodes::kProcesses) {
     if (const auto wrong = runtime::private_port::Probe()) {
       return Fail("instances cannot get a port of their own here: " + *wrong);
