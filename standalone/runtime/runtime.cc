@@ -7,12 +7,11 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "common/base/ids.h"
 #include "common/json/read.h"
+#include "standalone/runtime/log_file.h"
 
 namespace wsf::runtime {
 namespace {
@@ -21,14 +20,12 @@ using api::Json;
 
 const api::Resource& Pods() { return *api::FindResource("/api/v1", "pods"); }
 
-void WriteSecret(const std::string& path, const std::string& text) {
+bool WriteSecret(const std::string& path, const std::string& text) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  [[maybe_unused]] const ssize_t written = write(file, text.data(), text.size());
+  if (file < 0) return false;
+  const ssize_t written = write(file, text.data(), text.size());
   close(file);
-}
-
-void AppendLine(const std::string& path, const std::string& line) {
-  std::ofstream(path, std::ios::app) << line << '\n';
+  return written == static_cast<ssize_t>(text.size());
 }
 
 constexpr std::size_t kMaxKeptLogs = 200;
@@ -86,9 +83,19 @@ void Runtime::StartPod(const Json& pod) {
   running.address = addresses_->Take(std::chrono::steady_clock::now());
   running.folder = options_.data_folder + "/pods/" + uid;
   running.token = Hex(RandomBytes(32));
-  std::filesystem::create_directories(running.folder);
-  WriteSecret(running.folder + "/token", running.token);
-  WriteSecret(running.folder + "/function.log", "");  // one that says nothing has a log too
+  if (running.address.empty()) {
+    return Refuse(running, "NoAddress", "every loopback address of this wsf is in use");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(running.folder, error);
+  if (error || !WriteSecret(running.folder + "/token", running.token)) {
+    return Refuse(running, "NoStorage",
+                  "cannot write to " + options_.data_folder + ": " +
+                      (error ? error.message() : "is its disk full?"));
+  }
+  // One that says nothing has a log too.
+  const auto server_log = std::make_shared<LogFile>(running.folder + "/function.log");
+  const auto relay_log = std::make_shared<LogFile>(running.folder + "/relay.log");
 
   PodRunner::Callbacks callbacks;
   callbacks.on_status = [this, ns = running.ns, name = running.name](const Json& status) {
@@ -96,10 +103,11 @@ void Runtime::StartPod(const Json& pod) {
     objects_->Patch(Pods(), ns, name, api::Objects::Part::kStatus, "application/merge-patch+json",
                     patch);
   };
-  callbacks.on_output = [this, name = running.name, folder = running.folder](
+  callbacks.on_output = [this, name = running.name, server_log, relay_log](
                             const std::string& container, const std::string& line) {
-    AppendLine(folder + "/" + container + ".log", line);
-    if (container == "function") options_.on_server_output(name, line);
+    const bool is_server = container == "function";
+    (is_server ? server_log : relay_log)->Append(line);
+    if (is_server) options_.on_server_output(name, line);
   };
   callbacks.on_gone = [this, uid] { boost::asio::post(io_, [this, uid] { OnGone(uid); }); };
   const Placement placement = {running.address, running.folder, options_.sidecar};
@@ -107,6 +115,21 @@ void Runtime::StartPod(const Json& pod) {
   const auto runner = running.runner;
   running_[uid] = std::move(running);
   runner->Start();
+}
+
+// It ends before it was anything: the operator takes that for a start that failed.
+void Runtime::Refuse(const Running& pod, const std::string& reason, const std::string& message) {
+  if (!pod.address.empty()) addresses_->GiveBack(pod.address, std::chrono::steady_clock::now());
+  const Json waiting = {
+      {"name", "function"},
+      {"state", {{"waiting", {{"reason", "RunContainerError"}, {"message", message}}}}}};
+  objects_->Patch(Pods(), pod.ns, pod.name, api::Objects::Part::kStatus,
+                  "application/merge-patch+json",
+                  {{"status",
+                    {{"phase", "Failed"},
+                     {"reason", reason},
+                     {"message", message},
+                     {"initContainerStatuses", {waiting}}}}});
 }
 
 void Runtime::OnGone(const std::string& uid) {
@@ -124,11 +147,10 @@ void Runtime::KeepLog(const Running& running) {
   std::error_code error;
   const std::string path = LogOf(options_.data_folder, running.ns, running.name);
   std::filesystem::create_directories(options_.data_folder + "/logs", error);
-  std::filesystem::rename(running.folder + "/function.log", path, error);
-  if (error) return;  // it has said nothing
+  if (!MoveLog(running.folder + "/function.log", path)) return;
   kept_logs_.push_back(path);
   if (kept_logs_.size() <= kMaxKeptLogs) return;
-  std::filesystem::remove(kept_logs_.front(), error);
+  RemoveLog(kept_logs_.front());
   kept_logs_.pop_front();
 }
 
@@ -150,14 +172,12 @@ std::optional<std::string> Runtime::ReadLog(const std::string& ns, const std::st
   for (const auto& [uid, running] : running_) {
     if (running.ns != ns || running.name != pod) continue;
     if (container != "function" && container != "relay") return std::nullopt;
-    std::ifstream file(running.folder + "/" + container + ".log");
-    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    return runtime::ReadLog(running.folder + "/" + container + ".log");
   }
   const std::string path = LogOf(options_.data_folder, ns, pod);
   const bool is_kept = std::find(kept_logs_.begin(), kept_logs_.end(), path) != kept_logs_.end();
   if (!is_kept || container != "function") return std::nullopt;
-  std::ifstream kept(path);
-  return std::string((std::istreambuf_iterator<char>(kept)), std::istreambuf_iterator<char>());
+  return runtime::ReadLog(path);
 }
 
 }  // namespace wsf::runtime

@@ -44,7 +44,7 @@ class Runtime {
   struct Running {
     std::string ns;
     std::string name;
-    std::string address;
+    std::string address;  // "" when there was none left
     std::string folder;
     std::string token;
     std::shared_ptr<PodRunner> runner;
@@ -52,6 +52,7 @@ class Runtime {
 
   void OnPod(const api::Change& change);
   void StartPod(const api::Json& pod);
+  void Refuse(const Running& pod, const std::string& reason, const std::string& message);
   void OnGone(const std::string& uid);
   /// What an ended instance's server has said stays readable for a while: that is when it is asked.
   void KeepLog(const Running& running);

@@ -40,24 +40,29 @@ bool Component::Start() {
   started_ = std::chrono::steady_clock::now();
   std::string error;
   process_ = runtime::Process::Start(
-      io_, options,
-      {on_line_,
-       [this](const runtime::Exit& exit) {
-         process_.reset();
-         if (stopping_) return;
-         if (exit.code == kExitUnusable) return on_unusable_();
-         std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n",
-                      command_[0].c_str(), exit.code);
-         if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;
-         again_.expires_after(back_off_);
-         back_off_ = std::min<milliseconds>(back_off_ * 2, kBackOffMax);
-         again_.async_wait([this](const boost::system::error_code& failed) {
-           if (!failed) Start();
-         });
-       }},
-      nullptr, &error);
+      io_, options, {on_line_, [this](const runtime::Exit& exit) { OnExit(exit); }}, nullptr,
+      &error);
   if (process_ == nullptr) std::fprintf(stderr, "wsf: cannot start %s\n", error.c_str());
   return process_ != nullptr;
+}
+
+void Component::OnExit(const runtime::Exit& exit) {
+  process_.reset();
+  if (stopping_) return;
+  if (exit.code == kExitUnusable) return on_unusable_();
+  std::fprintf(stderr, "wsf: %s ended with status %d; starting it again\n", command_[0].c_str(),
+               exit.code);
+  if (std::chrono::steady_clock::now() - started_ > kHealthy) back_off_ = kBackOff;
+  StartAgain();
+}
+
+// Until it runs: a machine may be out of processes, memory or descriptors for a while (U22).
+void Component::StartAgain() {
+  again_.expires_after(back_off_);
+  back_off_ = std::min<milliseconds>(back_off_ * 2, kBackOffMax);
+  again_.async_wait([this](const boost::system::error_code& failed) {
+    if (!failed && !Start()) StartAgain();
+  });
 }
 
 void Component::Stop() {

@@ -32,6 +32,9 @@ class Component {
   pid_t pid() const { return process_ == nullptr ? 0 : process_->pid(); }
 
  private:
+  void OnExit(const runtime::Exit& exit);
+  void StartAgain();
+
   boost::asio::io_context& io_;
   const std::vector<std::string> command_;
   const std::function<void(const std::string&)> on_line_;

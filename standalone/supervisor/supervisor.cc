@@ -208,14 +208,28 @@ class Supervisor {
       if (json::Text(object, "metadata", "name") != "wsf-gateway-tls") return;
       const Json& data = json::Members(object, "data");
       if (data.empty()) return;
-      std::filesystem::create_directories(data_ + "/gateway-tls");
-      for (const auto& [name, value] : data.items()) {
-        std::string text;
-        absl::Base64Unescape(json::AsText(value), &text);
-        WriteFile(data_ + "/gateway-tls/" + name, text);
+      if (WriteGatewayCertificate(data)) {
+        boost::asio::post(io_, [this] { StartGateway(); });
+      } else if (gateway_ == nullptr) {
+        boost::asio::post(io_, [this] { ShutDown(1); });
       }
-      boost::asio::post(io_, [this] { StartGateway(); });
     });
+  }
+
+  bool WriteGatewayCertificate(const Json& data) {
+    const std::string folder = data_ + "/gateway-tls";
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    bool written = !error;
+    for (const auto& [name, value] : data.items()) {
+      std::string text;
+      absl::Base64Unescape(json::AsText(value), &text);
+      written = written && WriteFile(folder + "/" + name, text);
+    }
+    if (!written) {
+      std::fprintf(stderr, "wsf: cannot write to %s; is its disk full?\n", folder.c_str());
+    }
+    return written;
   }
 
   void StartGateway() {
