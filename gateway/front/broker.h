@@ -48,7 +48,15 @@ class Broker {
 
   // ---- The end of this gateway ----
   const std::map<std::string, Live>& live() const { return live_; }
-  bool is_empty() const { return live_.empty() && tickets_.empty() && dialling_ == 0; }
+  bool is_empty() const {
+    return live_.empty() && tickets_.empty() && dialling_ == 0 && tunnels_ == 0;
+  }
+  /// Held by a tunnel while it is open: the last bytes of a session that has ended may still be on
+  /// their way to its client.
+  std::shared_ptr<void> OpenTunnel() {
+    ++tunnels_;
+    return {this, [this](void*) { --tunnels_; }};
+  }
   /// Tells every held handshake, and from now on whoever would wait.
   void RefuseAll(const http::Refusal& refusal);
 
@@ -121,6 +129,7 @@ class Broker {
   TimePoint lost_since_;
   bool in_sync_ = false;
   int dialling_ = 0;
+  int tunnels_ = 0;
   std::optional<http::Refusal> closed_;                     // the end of this gateway
   std::map<std::string, Live> live_;                        // by request id
   std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id

@@ -16,6 +16,8 @@ using std::chrono::seconds;
 constexpr auto kLook = milliseconds(50);
 // For the goodbyes of the sidecars to reach their clients.
 constexpr auto kGoodbyeTime = seconds(5);
+// Each takes a descriptor, of the few that clients have left.
+constexpr std::size_t kMaxAsking = 32;
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
@@ -38,16 +40,33 @@ void Drain::Await(TimePoint until, std::function<void()> then) {
 }
 
 void Drain::EndSessions(TimePoint until) {
-  for (const auto& [id, live] : broker_.live()) {
-    if (!told_.insert(id).second) continue;
-    // One that does not answer is left to itself.
-    net::AskSidecar(io_,
-                    {live.address, live.claim_token, "end",
-                     std::string(ReasonName(Reason::kGatewayShutdown)), id},
-                    [](const net::ControlAnswer&) {});
+  if (to_tell_.empty() && asking_ == 0) {
+    for (const auto& [id, live] : broker_.live()) {
+      if (!told_.contains(id)) to_tell_.push_back(id);
+    }
   }
+  TellMore();
   if (broker_.is_empty() || Now() >= until) return on_over_();
   Await(std::min(until, Now() + kLook), [this, until] { EndSessions(until); });
+}
+
+// A sidecar that gave no answer is asked again: descriptors may have been short.
+void Drain::TellMore() {
+  while (asking_ < kMaxAsking && !to_tell_.empty()) {
+    const std::string id = std::move(to_tell_.front());
+    to_tell_.pop_front();
+    const auto live = broker_.live().find(id);
+    if (live == broker_.live().end()) continue;
+    ++asking_;
+    net::AskSidecar(io_,
+                    {live->second.address, live->second.claim_token, "end",
+                     std::string(ReasonName(Reason::kGatewayShutdown)), id},
+                    [this, id](const net::ControlAnswer& answer) {
+                      --asking_;
+                      if (answer.http_status != 0) told_.insert(id);
+                      TellMore();
+                    });
+  }
 }
 
 }  // namespace wsf::front

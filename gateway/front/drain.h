@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <set>
 #include <string>
@@ -29,13 +30,17 @@ class Drain {
   void Await(TimePoint until, std::function<void()> then);
   /// Ends what is live, and what becomes live meanwhile, until nothing is left.
   void EndSessions(TimePoint until);
+  /// Asks the sidecars of those that are to be told, a few at a time.
+  void TellMore();
 
   boost::asio::io_context& io_;
   Broker& broker_;
   const std::function<void()> on_over_;
   boost::asio::steady_timer timer_;
   bool begun_ = false;
-  std::set<std::string> told_;  // request ids of the sessions that are being ended
+  std::set<std::string> told_;       // request ids of the sessions that are being ended
+  std::deque<std::string> to_tell_;  // of those whose sidecars are to be asked
+  std::size_t asking_ = 0;           // sidecars that have not answered yet
 };
 
 }  // namespace wsf::front

@@ -272,6 +272,7 @@ void Handshake::StartTunnel(Socket sidecar, const v1::Free& instance, const std:
                 {"function", function_key_},
                 {"podUid", instance.pod_uid()},
                 {"instance", instance.address()}});
+  client_.Add(broker.OpenTunnel());
   const auto tunnel = std::make_shared<tunnel::Tunnel>(
       std::move(client_), std::move(sidecar), &parts_.buffer,
       [&broker, uid = instance.pod_uid(), id = request_id_,

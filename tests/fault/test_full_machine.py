@@ -6,8 +6,10 @@ import signal
 
 import pytest
 
+from hostile import SHARED, all_descriptors
 from rig import FaultRig, name_of, wait_for
 
+from dev_rig import DevRig
 from test_hostile_clients import echoes
 from test_report_faults import Strace
 
@@ -50,3 +52,27 @@ def test_house_M15_U22_an_operator_that_cannot_be_started_is_tried_again(rig):
     client, _ = rig.open()
     assert echoes(client) and echoes(live)
     assert name_of(operator) == ""
+
+
+@pytest.fixture
+def draining(tmp_path, programs):
+    """A gateway that gives its sessions no time when it is to stop."""
+    with all_descriptors():
+        rig = DevRig(tmp_path, programs, [*SHARED, "--gateway-flag", "--drain-seconds=0"])
+        yield rig
+        rig.close()
+
+
+def test_D32_house_M6_P20_a_stopping_gateway_that_is_short_of_descriptors(draining):
+    """Each order to end takes one; there are ten for three hundred sessions."""
+    sessions = [draining.connect() for _ in range(300)]
+    gateway = draining.dev.ready["gatewayPid"]
+    highest = max(map(int, os.listdir(f"/proc/{gateway}/fd")))
+    was = resource.prlimit(gateway, resource.RLIMIT_NOFILE)
+    resource.prlimit(gateway, resource.RLIMIT_NOFILE, (highest + 11, was[1]))
+    os.kill(gateway, signal.SIGTERM)
+    for session in sessions:
+        session.client.expect_close(1012, "500 gateway shutdown")
+    ids = {session.request_id for session in sessions}
+    wait_for(lambda: len(draining.dev.records()) >= len(ids), "their records")
+    assert {r["reason"] for r in draining.dev.records() if r["requestId"] in ids} == {"GatewayShutdown"}
