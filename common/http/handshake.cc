@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/http/authority.h"
 
 namespace wsf::http {
 namespace {
@@ -38,7 +39,9 @@ std::optional<std::string_view> WhatIsWrong(const RequestHead& head) {
   const Fields& fields = head.fields;
   if (head.method != "GET") return "a WebSocket handshake is a GET request";
   if (head.version != 11) return "a WebSocket handshake needs HTTP/1.1";
-  if (fields.Count("Host") != 1 || fields.Find("Host")->empty()) return "send exactly one Host";
+  if (fields.Count("Host") != 1 || !ParseAuthority(*fields.Find("Host"))) {
+    return "send exactly one Host, a name or an address";
+  }
   // Java's client says that its body has 0 bytes, which is true.
   const bool says_empty =
       fields.Count("Content-Length") == 1 && fields.Find("Content-Length") == "0";
@@ -154,10 +157,19 @@ void DropHopByHop(Fields* fields) {
   });
 }
 
-bool IsPlatformField(std::string_view name) {
+std::string PlainFieldName(std::string_view name) {
   const std::string plain =
       absl::StrReplaceAll(absl::string_view(name.data(), name.size()), {{"_", "-"}});
-  return absl::StartsWithIgnoreCase(plain, "x-wsf-");
+  return absl::AsciiStrToLower(plain);
+}
+
+bool IsPlatformField(std::string_view name) {
+  return absl::StartsWith(PlainFieldName(name), "x-wsf-");
+}
+
+bool IsForwardingField(std::string_view name) {
+  const std::string plain = PlainFieldName(name);
+  return absl::StartsWith(plain, "x-forwarded-") || plain == "x-real-ip" || plain == "forwarded";
 }
 
 }  // namespace wsf::http

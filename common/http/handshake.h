@@ -47,7 +47,12 @@ std::string AcceptFor(std::string_view key);
 /// Proxy-*, TE, Trailer. The caller sets Connection anew.
 void DropHopByHop(Fields* fields);
 
-/// Whether a field is the platform's: its name begins with x-wsf- once `_` is read as `-`.
+/// A field's name as servers compare it: many read `_` as `-`, and capitals as small letters.
+std::string PlainFieldName(std::string_view name);
+/// Whether a field is the platform's: X-Wsf-*.
 bool IsPlatformField(std::string_view name);
+/// Whether a field says where a request came from, which is not the client's to say: X-Forwarded-*,
+/// X-Real-IP, Forwarded.
+bool IsForwardingField(std::string_view name);
 
 }  // namespace wsf::http

@@ -9,7 +9,11 @@
 
 namespace wsf::net {
 
-/// How many connections are served at a time, in all and of one address: who takes them all must
+/// Whose an address is, for counting: an IPv4 address, or the 64 bits of an IPv6 one that a site
+/// has, within which anybody may take as many addresses as he likes.
+std::string SourceOf(const std::string& ip);
+
+/// How many connections are served at a time, in all and of one source: who takes them all must
 /// not keep everybody else out (faults.md 34, S1).
 ///
 /// Pure; not synchronized. Outlives the places it gives.
@@ -23,7 +27,7 @@ class Admission {
 
   /// A place among all connections, given back when the last copy goes; nullptr = there is none.
   std::shared_ptr<void> Enter();
-  /// The same among those of one address.
+  /// The same among those of the address's source.
   std::shared_ptr<void> EnterFrom(const std::string& ip);
 
   std::size_t in_all() const { return in_all_; }

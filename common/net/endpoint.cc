@@ -20,4 +20,10 @@ std::optional<boost::asio::ip::tcp::endpoint> ParseEndpoint(const std::string& t
   return boost::asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(port));
 }
 
+boost::asio::ip::address PlainAddress(const boost::asio::ip::address& address) {
+  namespace ip = boost::asio::ip;
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return ip::make_address_v4(ip::v4_mapped, address.to_v6());
+}
+
 }  // namespace wsf::net

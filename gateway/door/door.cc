@@ -10,7 +10,9 @@
 
 #include "common/base/ids.h"
 #include "common/net/deadline.h"
+#include "common/net/endpoint.h"
 #include "common/net/head_reader.h"
+#include "common/net/lost_peer.h"
 #include "gateway/door/proxy_protocol.h"
 
 namespace wsf::door {
@@ -24,7 +26,8 @@ constexpr int kMaxTurningAway = 32;
 
 std::string AddressOf(net::Connection& connection) {
   net::error_code error;
-  return connection.socket().remote_endpoint(error).address().to_string();
+  const auto peer = connection.socket().remote_endpoint(error);
+  return net::PlainAddress(peer.address()).to_string();
 }
 
 // Looks at what has come, without taking it.
@@ -65,7 +68,7 @@ net::awaitable<void> Door::Receive(net::Connection connection) {
   const TimePoint until = std::chrono::steady_clock::now() + kHeadTime;
   net::error_code error;
   connection.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
-  connection.socket().set_option(boost::asio::socket_base::keep_alive(true), error);
+  net::GiveUpWhenLost(connection.socket(), net::kLostClient);
   Client client;
   client.ip = client.peer_ip = AddressOf(connection);
   std::optional<http::Refusal> refusal;

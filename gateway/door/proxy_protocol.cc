@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "common/net/endpoint.h"
 
 namespace wsf::door {
 namespace {
@@ -44,7 +45,7 @@ absl::StatusOr<std::optional<ProxyHeader>> ReadVersion1(std::string_view bytes) 
   boost::system::error_code error;
   const ip::address address = ip::make_address(words[2], error);
   if (error || address.is_v4() != (words[1] == "TCP4")) return Wrong("no source address");
-  header.client_ip = address.to_string();
+  header.client_ip = net::PlainAddress(address).to_string();
   return header;
 }
 
@@ -52,7 +53,7 @@ template <typename Address>
 std::string AddressAt(std::string_view bytes) {
   typename Address::bytes_type raw;
   std::copy_n(bytes.begin(), raw.size(), raw.begin());
-  return Address(raw).to_string();
+  return net::PlainAddress(Address(raw)).to_string();
 }
 
 absl::StatusOr<std::optional<ProxyHeader>> ReadVersion2(std::string_view bytes) {

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/http/authority.h"
+#include "common/net/endpoint.h"
 
 namespace wsf::door {
 namespace {
@@ -18,6 +20,26 @@ namespace ip = boost::asio::ip;
 template <typename Network, typename Address>
 bool Holds(const Network& network, const Address& address) {
   return Network(address, network.prefix_length()).network() == network.network();
+}
+
+// As proxies write it: 1.2.3.4, 1.2.3.4:567, ::1, [::1], [::1]:567.
+std::optional<ip::address> AddressIn(std::string_view text) {
+  boost::system::error_code error;
+  ip::address address = ip::make_address(std::string(text), error);
+  if (error) {
+    const auto authority = http::ParseAuthority(text);
+    if (!authority) return std::nullopt;
+    address = ip::make_address(authority->host, error);
+  }
+  return error ? std::nullopt : std::optional(net::PlainAddress(address));
+}
+
+// What the client spoke, whether its proxy says it of HTTP or of WebSocket.
+std::optional<std::string> SchemeOf(std::string_view scheme) {
+  const std::string plain = absl::AsciiStrToLower(absl::string_view(scheme.data(), scheme.size()));
+  if (plain == "http" || plain == "ws") return "http";
+  if (plain == "https" || plain == "wss") return "https";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -44,11 +66,8 @@ absl::StatusOr<Trusted> Trusted::Parse(const std::string& list) {
 
 bool Trusted::Contains(const std::string& text) const {
   boost::system::error_code error;
-  ip::address address = ip::make_address(text, error);
+  const ip::address address = net::PlainAddress(ip::make_address(text, error));
   if (error) return false;
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = ip::make_address_v4(ip::v4_mapped, address.to_v6());
-  }
   if (address.is_v4()) {
     return std::any_of(v4_.begin(), v4_.end(),
                        [&](const auto& each) { return Holds(each, address.to_v4()); });
@@ -64,14 +83,13 @@ Client Trusted::Behind(const Client& peer, const http::Fields& fields) const {
   client.forwarded_for =
       absl::StrJoin(chain, ", ", [](std::string* out, std::string_view each) { *out += each; });
   for (auto each = chain.rbegin(); each != chain.rend(); ++each) {
-    boost::system::error_code error;
-    const ip::address address = ip::make_address(std::string(*each), error);
-    if (error) break;  // what stands before it is nobody's word
-    client.ip = address.to_string();
+    const std::optional<ip::address> address = AddressIn(*each);
+    if (!address) break;  // what stands before it is nobody's word
+    client.ip = address->to_string();
     if (!Contains(client.ip)) break;
   }
-  const auto proto = fields.Find("X-Forwarded-Proto");
-  if (proto && (*proto == "http" || *proto == "https")) client.proto = std::string(*proto);
+  const std::vector<std::string_view> schemes = fields.List("X-Forwarded-Proto");
+  if (!schemes.empty()) client.proto = SchemeOf(schemes.front()).value_or(client.proto);
   client.forwarded_host = std::string(fields.Find("X-Forwarded-Host").value_or(""));
   client.forwarded_prefix = std::string(fields.Find("X-Forwarded-Prefix").value_or(""));
   return client;

@@ -7,17 +7,6 @@
 #include "common/http/handshake.h"
 
 namespace wsf::front {
-namespace {
-
-bool IsForwardedField(std::string_view name) {
-  for (const char* each :
-       {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix"}) {
-    if (http::EqualIgnoringCase(name, each)) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 std::string ForwardHead(const http::RequestHead& request, const route::Match& match,
                         const door::Client& client, const std::string& request_id,
@@ -27,7 +16,7 @@ std::string ForwardHead(const http::RequestHead& request, const route::Match& ma
   http::Fields& fields = head.fields;
   http::DropHopByHop(&fields);
   fields.RemoveIf([](const http::Field& field) {
-    return http::IsPlatformField(field.name) || IsForwardedField(field.name) ||
+    return http::IsPlatformField(field.name) || http::IsForwardingField(field.name) ||
            http::EqualIgnoringCase(field.name, "Content-Length");  // it was 0
   });
   const v1::Route& route = *match.route;

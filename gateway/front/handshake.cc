@@ -9,6 +9,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/http/authority.h"
 #include "common/http/handshake.h"
 #include "common/net/endpoint.h"
 #include "common/net/head_reader.h"
@@ -106,8 +107,8 @@ net::awaitable<std::optional<http::Refusal>> Handshake::AwaitRoutes() {
 }
 
 std::optional<http::Refusal> Handshake::CheckClient() {
-  const std::string_view host = route::WithoutPort(*request_.fields.Find("Host"));
-  if (!peer_.server_name.empty() && !http::EqualIgnoringCase(peer_.server_name, host)) {
+  const auto name = http::ParseAuthority(*request_.fields.Find("Host"));
+  if (!peer_.server_name.empty() && (!name || http::NormalHost(peer_.server_name) != name->host)) {
     return http::BadRequest(421, "Host is not the name that TLS was asked for");
   }
   if (parts_.trusted.Contains(peer_.peer_ip)) {

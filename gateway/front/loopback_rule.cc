@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "common/base/reason.h"
+#include "common/http/authority.h"
 
 namespace wsf::front {
 namespace {
@@ -19,21 +19,11 @@ std::string_view AuthorityOfOrigin(std::string_view origin) {
 }  // namespace
 
 bool IsLoopbackName(std::string_view authority) {
-  // host, host:port, [v6] or [v6]:port, and nothing else.
-  const bool bracketed = !authority.empty() && authority.front() == '[';
-  const std::size_t end = bracketed ? authority.find(']') : authority.find(':');
-  if (bracketed && end == std::string_view::npos) return false;
-  std::string host(authority.substr(bracketed ? 1 : 0, bracketed ? end - 1 : end));
-  std::string_view rest =
-      end == std::string_view::npos ? "" : authority.substr(bracketed ? end + 1 : end);
-  if (!rest.empty() && rest.front() != ':') return false;
-  for (const char c : rest.substr(rest.empty() ? 0 : 1)) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return false;
-  }
-  absl::AsciiStrToLower(&host);
-  if (host == "localhost" || absl::EndsWith(host, ".localhost")) return true;
+  const auto name = http::ParseAuthority(authority);
+  if (!name) return false;
+  if (name->host == "localhost" || absl::EndsWith(name->host, ".localhost")) return true;
   boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
+  const auto address = boost::asio::ip::make_address(name->host, error);
   return !error && address.is_loopback();
 }
 

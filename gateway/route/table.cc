@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/route/table.h"
 
-#include "absl/strings/ascii.h"
+#include "common/http/authority.h"
 
 namespace wsf::route {
 namespace {
-
-// As an index has it.
-std::string Folded(std::string_view host) {
-  return absl::AsciiStrToLower(absl::string_view(host.data(), host.size()));
-}
 
 // "/ns/name/rest?query" -> "ns/name"; "" when there are no two segments.
 std::string_view FirstTwoSegments(std::string_view target) {
@@ -23,20 +18,13 @@ std::string_view FirstTwoSegments(std::string_view target) {
 
 }  // namespace
 
-std::string_view WithoutPort(std::string_view host) {
-  const std::size_t colon = host.rfind(':');
-  const bool is_port =
-      colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
-  return is_port ? host.substr(0, colon) : host;
-}
-
 std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/" + name.name(); }
 
 void Table::Set(const v1::Route& route) {
   const std::string key = KeyOf(route.function());
   Remove(key);
   routes_[key] = std::make_shared<const v1::Route>(route);
-  for (const std::string& host : route.hosts()) by_host_[Folded(host)].insert(key);
+  for (const std::string& host : route.hosts()) by_host_[http::NormalHost(host)].insert(key);
 }
 
 void Table::Remove(const std::string& key) {
@@ -44,7 +32,7 @@ void Table::Remove(const std::string& key) {
   const auto found = routes_.find(key);
   if (found == routes_.end()) return;
   for (const std::string& host : found->second->hosts()) {
-    const auto keys = by_host_.find(Folded(host));
+    const auto keys = by_host_.find(http::NormalHost(host));
     if (keys == by_host_.end()) continue;  // named twice
     keys->second.erase(key);
     if (keys->second.empty()) by_host_.erase(keys);
@@ -66,7 +54,8 @@ std::shared_ptr<const v1::Route> Table::Find(const std::string& key) const {
 }
 
 std::optional<Match> Table::Resolve(std::string_view host, std::string_view target) const {
-  const auto keys = by_host_.find(Folded(WithoutPort(host)));
+  const auto name = http::ParseAuthority(host);
+  const auto keys = name ? by_host_.find(name->host) : by_host_.end();
   if (keys != by_host_.end()) {
     return Match{Find(*keys->second.begin()), std::string(target), ""};
   }

@@ -12,9 +12,6 @@
 
 namespace wsf::route {
 
-/// The host of a Host field: its port taken off.
-std::string_view WithoutPort(std::string_view host);
-
 /// "<namespace>/<name>".
 std::string KeyOf(const v1::FunctionName& name);
 

@@ -116,6 +116,37 @@ TEST(TrustedTest, NonsenseInTheChainEndsIt) {
   EXPECT_EQ(trusted.Behind(peer, Fields({{"X-Forwarded-For", "1.2.3.4, unknown"}})).ip, "10.0.0.9");
 }
 
+TEST(TrustedTest, S5_AProxysWordIsUnderstoodAsProxiesWriteIt) {
+  const Trusted trusted = *Trusted::Parse("10.0.0.0/8");
+  Client peer;
+  peer.ip = peer.peer_ip = "10.0.0.9";
+  const auto client_of = [&](const char* chain) {
+    return trusted.Behind(peer, Fields({{"X-Forwarded-For", chain}})).ip;
+  };
+  EXPECT_EQ(client_of("192.0.2.7:1234"), "192.0.2.7");
+  EXPECT_EQ(client_of("[2001:db8::1]:1234"), "2001:db8::1");
+  EXPECT_EQ(client_of("[2001:db8::1]"), "2001:db8::1");
+  EXPECT_EQ(client_of("2001:db8::1, ::ffff:10.0.0.5"), "2001:db8::1");
+  EXPECT_EQ(client_of("::ffff:192.0.2.7"), "192.0.2.7");
+  const auto proto_of = [&](const char* proto) {
+    return trusted.Behind(peer, Fields({{"X-Forwarded-Proto", proto}})).proto;
+  };
+  for (const char* secure : {"wss", "HTTPS", "https,http", "Wss, http"}) {
+    EXPECT_EQ(proto_of(secure), "https") << secure;
+  }
+  for (const char* plain : {"ws", "HTTP", "gopher", "", ","}) EXPECT_EQ(proto_of(plain), "http");
+}
+
+TEST(AdmissionTest, D47_S1_AddressesThatOneSiteMayTakeAreOneSource) {
+  EXPECT_EQ(net::SourceOf("2001:db8:0:1::1"), net::SourceOf("2001:db8:0:1:ffff::2"));
+  EXPECT_NE(net::SourceOf("2001:db8:0:1::1"), net::SourceOf("2001:db8:0:2::1"));
+  EXPECT_EQ(net::SourceOf("::ffff:192.0.2.7"), "192.0.2.7");
+  EXPECT_NE(net::SourceOf("192.0.2.7"), net::SourceOf("192.0.2.8"));
+  net::Admission admission({10, 1});
+  const auto one = admission.EnterFrom("2001:db8::1");
+  EXPECT_EQ(admission.EnterFrom("2001:db8::2"), nullptr);
+}
+
 TEST(AdmissionTest, S1_PlacesAreGivenBackWithTheConnection) {
   net::Admission admission({3, 2});
   auto first = admission.Enter();

@@ -44,6 +44,24 @@ TEST(ForwardHead, S5_SaysThePlatformsFieldsOnceAndDropsTheClients) {
   EXPECT_EQ(head.fields.Count("A"), 2u);  // duplicates pass, S0-06
 }
 
+TEST(ForwardHead, D46_S5_WhatSaysWhereARequestComesFromIsNotTheClientsToSay) {
+  v1::Route route;
+  route.mutable_function()->set_namespace_("ns");
+  route.mutable_function()->set_name("f");
+  const route::Match match = {std::make_shared<const v1::Route>(route), "/x", ""};
+  const std::string text = ForwardHead(
+      Head("X_Forwarded_For: 6.6.6.6\r\nx-real-ip: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\n"
+           "X-Forwarded-Port: 1\r\nX-FORWARDED-SSL: on\r\nX_Forwarded-Scheme: https\r\n"
+           "X_Real_IP: 6.6.6.6\r\nX-Forwarde: kept\r\nForwarded-By: kept\r\n"),
+      match, Client(), "id-1", v1::Free(), 0);
+  EXPECT_EQ(text.find("6.6.6.6"), std::string::npos) << text;
+  for (const char* dropped : {"Port", "SSL", "Scheme", "Real"}) {
+    EXPECT_EQ(text.find(dropped), std::string::npos) << dropped;
+  }
+  EXPECT_NE(text.find("X-Forwarde: kept"), std::string::npos);
+  EXPECT_NE(text.find("Forwarded-By: kept"), std::string::npos);
+}
+
 TEST(CheckExposure, U10_OnlyLoopbackNamesAndPagesReachADevFunction) {
   const Exposure loopback = {Exposure::Names::kLoopbackOnly, {"https://ok.example"}};
   const auto status = [&](const std::string& text) {
@@ -54,6 +72,8 @@ TEST(CheckExposure, U10_OnlyLoopbackNamesAndPagesReachADevFunction) {
   EXPECT_EQ(status(start + "localhost:8080\r\n\r\n"), 0);
   EXPECT_EQ(status(start + "127.0.0.1\r\n\r\n"), 0);
   EXPECT_EQ(status(start + "[::1]:80\r\n\r\n"), 0);
+  EXPECT_EQ(status(start + "LocalHost.\r\n\r\n"), 0);
+  EXPECT_EQ(status(start + "app.localhost.:80\r\n\r\n"), 0);
   EXPECT_EQ(status(start + "evil.example\r\n\r\n"), 421);
   for (const char* odd :
        {"localhost:80@evil", "localhost:1,evil", "[::1]evil", "[::1", "127.1.evil"}) {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wsf::http {
+
+/// What a Host field, or the authority of an Origin, names.
+struct Authority {
+  std::string host;  ///< in lower case, without a last dot or brackets
+  std::string port;  ///< digits, or ""
+};
+
+/// Reads host, host:port, [v6] or [v6]:port (RFC 9110 7.2, RFC 3986 3.2.2); nothing when it is
+/// none.
+std::optional<Authority> ParseAuthority(std::string_view text);
+
+/// The one form of a host's name in which two are compared: lower case, without the last dot of a
+/// fully qualified one.
+std::string NormalHost(std::string_view host);
+
+}  // namespace wsf::http
