@@ -11,8 +11,10 @@
 #include "common/base/time.h"
 #include "common/http/authority.h"
 #include "common/http/handshake.h"
+#include "common/net/deadline.h"
 #include "common/net/endpoint.h"
 #include "common/net/head_reader.h"
+#include "common/net/lost_peer.h"
 #include "common/observe/log.h"
 
 namespace wsf::front {
@@ -25,7 +27,10 @@ using std::chrono::seconds;
 constexpr auto kDialTime = seconds(7);
 constexpr auto kRoutesTime = seconds(10);  // H32
 constexpr int kLossesAfterTaken = 2;       // H26: tried once more
-constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
+// On top of the time that the sidecar gives its server: it answers before that, whatever that does.
+constexpr auto kTakenMargin = seconds(5);
+// What a sidecar passes on, and the fields that it adds.
+constexpr std::size_t kMaxAnswerHeadBytes = 72 * 1024;
 
 std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return http::HeadTooLarge();
@@ -47,6 +52,10 @@ bool IsOriginAllowed(const v1::Route& route, const http::Fields& fields) {
   const auto& allowed = route.allowed_origins();
   return fields.Count("Origin") == 1 &&
          std::find(allowed.begin(), allowed.end(), *fields.Find("Origin")) != allowed.end();
+}
+
+seconds TimeOf(const v1::Route& route) {
+  return seconds(route.settings().handshake_timeout_seconds());
 }
 
 http::Refusal ToRefusal(const v1::Refusal& from) {
@@ -140,7 +149,8 @@ void Handshake::WatchClient() {
     self->client_left_ = n == 0;
     self->ticket_->Cancel();
     net::error_code ignored;
-    self->sidecar_.close(ignored);  // the sidecar sees its client leave (H16)
+    self->sidecar_.close(ignored);           // the sidecar sees its client leave (H16)
+    self->client_.socket().cancel(ignored);  // an interim answer that it did not take
   });
 }
 
@@ -160,6 +170,7 @@ net::awaitable<void> Handshake::Serve() {
     const v1::Free instance = *ticket_->instance;
     const Tried tried = co_await Try(instance);
     if (tried == Tried::kOver) co_return;
+    if (tried == Tried::kStuck) break;
     if (tried == Tried::kLostAfterTaken) ++losses;
     if (client_left_ || client_spoke_) break;
   }
@@ -189,17 +200,11 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   }
   const Broker::Dialling dialling(broker);
   sidecar_ = Socket(parts_.io);
-  boost::asio::steady_timer dial_timer(parts_.io, kDialTime);
-  dial_timer.async_wait([self = shared_from_this()](const net::error_code& failed) {
-    net::error_code ignored;
-    if (!failed) self->sidecar_.close(ignored);
-  });
+  std::optional<net::Deadline> deadline(std::in_place, sidecar_, kDialTime);
   co_await sidecar_.async_connect(*endpoint, net::Await(error));
-  if (error) {
-    broker.NotTaken(uid, request_id_, v1::NotTaken::UNREACHABLE);
-    co_return Tried::kNext;
-  }
+  if (error || deadline->passed()) co_return LostSidecar(instance, false);
   sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  net::GiveUpWhenLost(sidecar_, net::kLostInside);
   const std::string head = ForwardHead(request_, match, peer_, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
 
@@ -208,12 +213,17 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   int status = 0;
   std::array<char, 4096> part;
   while (true) {
+    if (deadline->passed()) {
+      const Tried lost = LostSidecar(instance, taken);
+      co_return taken ? Tried::kStuck : lost;
+    }
     const auto size = http::HeadSize(bytes);
     if (!size) {
       std::size_t n = 0;
       if (bytes.size() < kMaxAnswerHeadBytes) {
         n = co_await sidecar_.async_read_some(boost::asio::buffer(part), net::Await(error));
       }
+      if (deadline->passed()) continue;
       if (error || n == 0) co_return LostSidecar(instance, taken);
       bytes.append(part.data(), n);
       continue;
@@ -222,7 +232,8 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
     if (!answer.ok()) co_return LostSidecar(instance, taken);  // no sidecar of ours says that
     const std::string_view says = answer->fields.Find("X-Wsf-Sidecar").value_or("");
     if (says == "taken") {
-      dial_timer.cancel();
+      // It ends what waits for the client too: one that takes no 103 holds nobody up.
+      deadline.emplace(sidecar_, TimeOf(*match.route) + kTakenMargin, &client_.socket());
       taken = true;
       broker.Taken(instance, request_id_, peer_.ip);
       bytes.erase(0, *size);
@@ -249,6 +260,8 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
 }
 
 Handshake::Tried Handshake::LostSidecar(const v1::Free& instance, bool taken) {
+  net::error_code ignored;
+  sidecar_.close(ignored);
   if (!taken) {
     parts_.broker.NotTaken(instance.pod_uid(), request_id_, v1::NotTaken::UNREACHABLE);
     return Tried::kNext;

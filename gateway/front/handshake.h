@@ -47,7 +47,7 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   net::awaitable<void> Run();
 
  private:
-  enum class Tried { kOver, kNext, kLostAfterTaken };
+  enum class Tried { kOver, kNext, kLostAfterTaken, kStuck };
 
   net::awaitable<std::optional<http::Refusal>> ReadRequest();
   net::awaitable<std::optional<http::Refusal>> AwaitRoutes();
@@ -55,7 +55,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   std::optional<http::Refusal> CheckClient();
   std::optional<http::Refusal> CheckRoute();
   net::awaitable<void> Serve();
-  /// Dials one instance and passes the handshake; kOver when the client has its answer.
+  /// Dials one instance and passes the handshake; kOver when the client has its answer, kStuck when
+  /// its time is over.
   net::awaitable<Tried> Try(const v1::Free& instance);
   /// The sidecar went away, or was none; `taken` says whether it had taken the slot (H26).
   Tried LostSidecar(const v1::Free& instance, bool taken);

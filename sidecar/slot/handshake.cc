@@ -120,6 +120,7 @@ net::awaitable<std::string> Handshake::ReadAnswerHead() {
   std::array<char, 4096> part;
   while (true) {
     if (const auto size = http::HeadSize(pending_)) {
+      if (*size > kMaxAnswerHeadBytes) co_return "";
       std::string head = pending_.substr(0, *size);
       pending_.erase(0, *size);
       co_return head;

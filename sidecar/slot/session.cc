@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/net/head_reader.h"
+#include "common/net/lost_peer.h"
 #include "sidecar/slot/answers.h"
 
 namespace wsf::slot {
@@ -84,6 +85,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   server_address_ = server;
   net::error_code error;
   client_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  net::GiveUpWhenLost(client_, net::kLostInside);
   const std::string taken = SidecarAnswer(102, "taken", "");
   co_await boost::asio::async_write(client_, boost::asio::buffer(taken), net::Await(error));
   const auto time_left = std::min(settings_.handshake_timeout, settings_.execution_timeout);
