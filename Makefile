@@ -26,7 +26,7 @@ THREADED := $(addprefix tests/e2e/test_,functions.py handshakes.py sessions.py s
 ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py limits.py start_failures.py \
   gateway_door.py sessions.py)
 
-.PHONY: help run build test node-modules unit-test e2e-test fault-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
+.PHONY: help run build test node-modules unit-test e2e-test fault-test renewal-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
   lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test node-test images image-files manifests \
   chart-files resource-page delivery-packages delivery-test
 
@@ -56,6 +56,10 @@ fault-test:
 soak: build ## 20,000 sessions under random kills of every part; WSF_SOAK_SEED=... replays
 	@WSF_SOAK_SESSIONS=$${WSF_SOAK_SESSIONS:-20000} WSF_BIN=$(abspath $(BIN)) \
 	  $(PYTEST) -s tests/fault/test_soak.py
+
+renewal-test: build ## sessions while certificates with short lives renew themselves; 12 minutes
+	@mkdir -p $(REPORTS)
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n 2 -m nightly --junitxml=$(REPORTS)/renewal.xml tests/fault
 
 e2e-test:
 	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) --junitxml=$(REPORTS)/e2e.xml tests/e2e

@@ -37,6 +37,18 @@ void DeclareAllowed(CLI::App* app, spec::Grants* grants) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void DeclareLives(CLI::App* app, keys::Lives* lives) {
+  const auto option = [app](const char* name, std::chrono::seconds* life, const char* help) {
+    app->add_option_function<int>(
+           name, [life](int seconds) { *life = std::chrono::seconds(seconds); }, help)
+        ->check(CLI::Range(60, 10 * 365 * 24 * 3600));
+  };
+  option("--relay-certificate-seconds", &lives->relay,
+         "life of a relay's certificate, which must outlive its instance; default 7 days");
+  option("--certificate-seconds", &lives->own,
+         "life of the operator's and the gateways'; renewed at half of it; default 365 days");
+}
+
 }  // namespace
 
 void Declare(CLI::App* app, Flags* flags) {
@@ -76,6 +88,7 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--max-requests-per-second", flags->grants.maxima.requests_per_second,
                   "greatest limits.requestsPerSecond; default any");
   DeclareAllowed(app, &flags->grants);
+  DeclareLives(app, &flags->lives);
   app->add_option("--relay-cpu-request", flags->relay.cpu_request, "of each relay; default 5m");
   app->add_option("--relay-cpu-limit", flags->relay.cpu_limit, "default none");
   app->add_option("--relay-memory-request", flags->relay.memory_request, "default 8Mi");

@@ -8,6 +8,7 @@
 
 #include "common/spec/grants.h"
 #include "operator/instances/pod.h"
+#include "operator/keys/keys.h"
 
 namespace wsf::control {
 
@@ -32,6 +33,7 @@ struct Flags {
   instances::RelayResources relay;
   bool keeps_from_eviction = false;
   spec::Grants grants;
+  keys::Lives lives;
 };
 
 void Declare(CLI::App* app, Flags* flags);

@@ -122,7 +122,7 @@ Replica::Replica(boost::asio::io_context& io, const Flags& flags, const kube::Ac
                     kSidecarMessageBytes),
       gateway_port_(io, guard_io_, flags.gateway_listen, GatewayGuard(), &fleet_service_,
                     kGatewayMessageBytes),
-      keys_(io, &client_, flags.ns, [this](const keys::Keys& keys) { OnKeys(keys); }),
+      keys_(io, &client_, flags.ns, flags.lives, [this](const keys::Keys& keys) { OnKeys(keys); }),
       leadership_(io, lease_client_.get(), flags.ns, Identity(),
                   flags.drains ? kube::Election::Claim::kAtOnce : kube::Election::Claim::kWhenDead,
                   &leader_,

@@ -27,8 +27,8 @@ using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 
-constexpr long kClocksDiffer = 3600;  // in seconds
-constexpr int kAuthorityDays = 3650;
+constexpr std::chrono::seconds kClocksDiffer = std::chrono::hours(1);
+constexpr std::chrono::seconds kAuthorityLife = std::chrono::hours(3650 * 24);
 
 // OpenSSL fails here only when it is out of memory or of entropy.
 template <typename T>
@@ -69,7 +69,7 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
   X509_EXTENSION_free(extension);
 }
 
-Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int days,
+Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, std::chrono::seconds life,
                            std::int64_t now) {
   Certificate certificate(Must(X509_new()));
   X509_set_version(certificate.get(), 2);
@@ -79,8 +79,9 @@ Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int da
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate.get()));
   BN_free(number);
   time_t seconds = static_cast<time_t>(now / 1'000'000);
-  X509_time_adj(X509_getm_notBefore(certificate.get()), -kClocksDiffer, &seconds);
-  X509_time_adj_ex(X509_getm_notAfter(certificate.get()), days, 0, &seconds);
+  const auto back = std::min(kClocksDiffer, life / 10);
+  X509_time_adj(X509_getm_notBefore(certificate.get()), -back.count(), &seconds);
+  X509_time_adj(X509_getm_notAfter(certificate.get()), life.count(), &seconds);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8,
                              reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
                              0);
@@ -92,7 +93,7 @@ Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, int da
 
 KeyPair MakeAuthority(const std::string& common_name, std::int64_t now) {
   const Key key(Must(EVP_EC_gen("P-256")));
-  const Certificate certificate = NewCertificate(common_name, key.get(), kAuthorityDays, now);
+  const Certificate certificate = NewCertificate(common_name, key.get(), kAuthorityLife, now);
   X509* const self = certificate.get();
   X509_set_issuer_name(self, X509_get_subject_name(self));
   AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE");
@@ -106,7 +107,7 @@ KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now
   const Key authority_key = ParseKey(authority.key);
   const Certificate issuer = ParseCertificate(authority.certificate);
   const Key key(Must(EVP_EC_gen("P-256")));
-  const Certificate certificate = NewCertificate(request.common_name, key.get(), request.days, now);
+  const Certificate certificate = NewCertificate(request.common_name, key.get(), request.life, now);
   X509* const subject = certificate.get();
   X509_set_issuer_name(subject, X509_get_subject_name(issuer.get()));
   AddExtension(subject, issuer.get(), NID_basic_constraints, "critical,CA:FALSE");

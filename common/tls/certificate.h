@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,14 +22,15 @@ struct Request {
   std::string common_name;
   std::string dns_name;  ///< subjectAltName; "" = none
   std::string ip;        ///< subjectAltName; "" = none
-  int days = 7;
+  std::chrono::seconds life;
 };
 
 /// A new self-signed authority, valid for ten years from `now`, Unix microseconds.
 KeyPair MakeAuthority(const std::string& common_name, std::int64_t now);
 
-/// A certificate for TLS server and client use, signed by `authority`, valid from `now`, Unix
-/// microseconds. Every notBefore lies an hour back, for clocks that differ.
+/// A certificate for TLS server and client use, signed by `authority`, valid for its life from
+/// `now`, Unix microseconds. Every notBefore lies an hour back, or a tenth of a short life, for
+/// clocks that differ.
 KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now);
 
 /// When a certificate holds, in Unix microseconds.

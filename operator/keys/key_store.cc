@@ -16,9 +16,7 @@ namespace {
 
 using kube::Json;
 
-constexpr int kGatewayDays = 365;
 constexpr auto kRetry = std::chrono::seconds(1);
-constexpr auto kLook = std::chrono::hours(1);
 constexpr int kClaimKeyBytes = 32;
 
 std::string Decoded(const Json& secret, const char* name) {
@@ -35,6 +33,9 @@ Json With(Json secret, const std::map<std::string, std::string>& values) {
   return secret;
 }
 
+// What a proxy between us and the API may answer is none.
+bool IsSecret(const kube::Response& response) { return response.ok() && response.body.is_object(); }
+
 std::string SecretPath(const std::string& ns, const char* name) {
   return absl::StrCat("/api/v1/namespaces/", ns, "/secrets/", name);
 }
@@ -42,8 +43,9 @@ std::string SecretPath(const std::string& ns, const char* name) {
 }  // namespace
 
 KeyStore::KeyStore(boost::asio::io_context& io, kube::Client* client, const std::string& ns,
-                   std::function<void(const Keys&)> on_keys)
+                   const Lives& lives, std::function<void(const Keys&)> on_keys)
     : client_(client),
+      lives_(lives),
       operator_path_(SecretPath(ns, "wsf-operator-keys")),
       gateway_path_(SecretPath(ns, "wsf-gateway-tls")),
       on_keys_(std::move(on_keys)),
@@ -60,14 +62,14 @@ void KeyStore::LoadAfter(std::chrono::seconds pause) {
 void KeyStore::Again(const std::string& secret, const kube::Response& response) {
   if (response.status != 409) {
     observe::Log(observe::Level::kWarning, "waiting for the keys",
-                 {{"secret", secret}, {"error", response.Message()}});
+                 {{"secret", secret}, {"error", response.ok() ? "no Secret" : response.Message()}});
   }
   LoadAfter(kRetry);
 }
 
 void KeyStore::Load() {
   client_->Get(operator_path_, [this](const kube::Response& response) {
-    if (!response.ok()) return Again(operator_path_, response);
+    if (!IsSecret(response)) return Again(operator_path_, response);
     OnOperatorSecret(response.body);
   });
 }
@@ -86,7 +88,7 @@ void KeyStore::OnOperatorSecret(const Json& secret) {
   if (claim_key.empty()) claim_key = RandomBytes(kClaimKeyBytes);
   const auto look_at_gateways = [this, claim_key](const Authorities& held) {
     client_->Get(gateway_path_, [this, held, claim_key](const kube::Response& response) {
-      if (!response.ok()) return Again(gateway_path_, response);
+      if (!IsSecret(response)) return Again(gateway_path_, response);
       OnGatewaySecret(response.body, held, claim_key);
     });
   };
@@ -106,7 +108,7 @@ void KeyStore::OnGatewaySecret(const Json& secret, const Authorities& authoritie
   if (!stale && Decoded(secret, "ca.crt") == trusted) return Hold(authorities, claim_key);
   const std::int64_t now = UnixMicros();
   const tls::KeyPair gateway =
-      tls::Issue(authorities.Signing(now), {kGatewayName, "", "", kGatewayDays}, now);
+      tls::Issue(authorities.Signing(now), {kGatewayName, "", "", lives_.own}, now);
   const std::map<std::string, std::string> values = {
       {"ca.crt", trusted}, {"tls.crt", gateway.certificate}, {"tls.key", gateway.key}};
   client_->Update(gateway_path_, With(secret, values),
@@ -116,10 +118,9 @@ void KeyStore::OnGatewaySecret(const Json& secret, const Authorities& authoritie
                   });
 }
 
-// The admission certificate lives for seven days: each pod gets one that was made within the hour.
 void KeyStore::Hold(const Authorities& authorities, const std::string& claim_key) {
-  on_keys_(MakeKeys(authorities, claim_key, UnixMicros()));
-  LoadAfter(kLook);
+  on_keys_(MakeKeys(authorities, lives_, claim_key, UnixMicros()));
+  LoadAfter(lives_.look());
 }
 
 }  // namespace wsf::keys

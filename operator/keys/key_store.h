@@ -13,9 +13,9 @@
 namespace wsf::keys {
 
 /// Keeps the two Secrets filled (K33): `wsf-operator-keys` with authorities and claim key,
-/// `wsf-gateway-tls` with the gateways' certificate. Looks at them again every hour, rotates what
-/// comes to its end, and tells of the keys each time. Both Secrets must exist. Several replicas may
-/// do this at once: each write holds only for the version that was read.
+/// `wsf-gateway-tls` with the gateways' certificate. Looks at them again every hour or more often,
+/// rotates what comes to its end, and tells of the keys each time. Both Secrets must exist. Several
+/// replicas may do this at once: each write holds only for the version that was read.
 ///
 /// Where cert-manager provides the authority, it stands in `wsf-operator-keys` as tls.crt and
 /// tls.key.
@@ -24,9 +24,9 @@ namespace wsf::keys {
 class KeyStore {
  public:
   KeyStore(boost::asio::io_context& io, kube::Client* client, const std::string& ns,
-           std::function<void(const Keys&)> on_keys);
+           const Lives& lives, std::function<void(const Keys&)> on_keys);
 
-  /// Tries until it succeeds; then again every hour.
+  /// Tries until it succeeds; then again every Lives::look().
   void Start() { Load(); }
 
  private:
@@ -39,6 +39,7 @@ class KeyStore {
   void LoadAfter(std::chrono::seconds pause);
 
   kube::Client* const client_;
+  const Lives lives_;
   const std::string operator_path_;
   const std::string gateway_path_;
   const std::function<void(const Keys&)> on_keys_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +15,20 @@ namespace wsf::keys {
 /// code may come to see, must not open the gateways' port.
 inline constexpr char kRelayName[] = "relay";
 inline constexpr char kGatewayName[] = "gateway";
+
+/// How long what is issued holds (operator flags).
+struct Lives {
+  /// A relay's: longer than an instance lives (warmMaxAgeSeconds, then executionTimeoutSeconds).
+  std::chrono::seconds relay = std::chrono::hours(7 * 24);
+  /// The operator's and the gateways'.
+  std::chrono::seconds own = std::chrono::hours(365 * 24);
+
+  /// How often it is looked whether anything is to be made anew: what is given out has at least
+  /// five sixths of its life before it.
+  std::chrono::seconds look() const {
+    return std::min<std::chrono::seconds>(std::chrono::hours(1), std::min(relay, own) / 6);
+  }
+};
 
 /// What the operator shows, gives out and derives claim tokens from.
 struct Keys {
@@ -29,9 +45,10 @@ struct Keys {
 };
 
 /// Issues what is shown and given out, anew at each call. REQUIRES: `authorities` is not empty.
-Keys MakeKeys(const Authorities& authorities, std::string claim_key, std::int64_t now);
+Keys MakeKeys(const Authorities& authorities, const Lives& lives, std::string claim_key,
+              std::int64_t now);
 
-/// Whether a gateway's certificate is to be replaced: not ours, or a third of its life is left.
+/// Whether a gateway's certificate is to be replaced: not ours, or half of its life is over.
 bool IsStale(const std::string& certificate, const Authorities& authorities, std::int64_t now);
 
 }  // namespace wsf::keys

@@ -45,7 +45,7 @@ constexpr int kGatewayPort = 9444;
 constexpr int kSessionsPort = 9445;
 constexpr int kAdminPort = 8081;
 constexpr int kOperatorAdminPort = 8082;
-constexpr int kCertificateDays = 365;
+constexpr auto kCertificateLife = std::chrono::hours(365 * 24);
 constexpr char kSystemNamespace[] = "wsf-system";
 constexpr auto kSourceInterval = std::chrono::milliseconds(500);
 // How long pods get at the end before the guardian kills what is left.
@@ -149,8 +149,8 @@ class Supervisor {
     const std::int64_t now = UnixMicros();
     const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API", now);
     const tls::KeyPair own =
-        tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateDays}, now);
-    const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateDays}, now);
+        tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateLife}, now);
+    const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateLife}, now);
     server_ = std::make_unique<api::Server>(io_, authority.certificate, own, &router_, &store_);
     const absl::Status listening = server_->Start(absl::StrCat(platform_, ":", kApiPort));
     if (!listening.ok()) return Fail(std::string(listening.message()));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Self-signed certificates for tests."""
+import datetime
 import pathlib
 import ssl
 import subprocess
@@ -19,6 +20,13 @@ def make_certificate(folder: pathlib.Path, *names: str) -> pathlib.Path:
     for name in ("tls.key", "tls.crt"):
         (fresh / name).rename(folder / name)
     return folder
+
+
+def not_after(pem: str) -> datetime.datetime:
+    """When a certificate ends."""
+    line = subprocess.run(["openssl", "x509", "-noout", "-enddate"], input=pem, check=True,
+                          capture_output=True, text=True).stdout
+    return datetime.datetime.strptime(line.strip(), "notAfter=%b %d %H:%M:%S %Y GMT")
 
 
 def client_context(*folders: pathlib.Path) -> ssl.SSLContext:

@@ -32,7 +32,7 @@ TEST(Authorities, K33_the_first_one_is_made_and_signs_at_once) {
   EXPECT_TRUE(authorities.empty());
   EXPECT_TRUE(authorities.Rotate(kStart));
   EXPECT_EQ(authorities.size(), 1u);
-  const Keys keys = MakeKeys(authorities, "secret", kStart);
+  const Keys keys = MakeKeys(authorities, {}, "secret", kStart);
   EXPECT_TRUE(tls::IsIssuedBy(keys.serving.certificate, keys.trusted));
   EXPECT_FALSE(authorities.Rotate(kStart + kDay));
 }
@@ -90,7 +90,7 @@ TEST(Authorities, house_4_3_S19_one_that_is_no_pair_is_refused) {
     Authorities authorities = Fresh();
     EXPECT_FALSE(authorities.Add(provided));
     EXPECT_EQ(authorities.size(), 1u);
-    MakeKeys(authorities, "secret", kStart + kOverlapMicros);
+    MakeKeys(authorities, {}, "secret", kStart + kOverlapMicros);
   }
 }
 
@@ -101,20 +101,33 @@ TEST(Authorities, K33_expired_ones_go) {
   EXPECT_GT(tls::ValidityOf(authorities.Trusted())->not_after, kStart + 11 * kYear);
 }
 
-TEST(Keys, K33_a_gateways_certificate_is_replaced_in_its_last_third_and_with_its_authority) {
+TEST(Keys, K33_a_gateways_certificate_is_replaced_at_half_its_life_and_with_its_authority) {
   const Authorities authorities = Fresh();
   const std::string certificate =
-      tls::Issue(authorities.Signing(kStart), {kGatewayName, "", "", 90}, kStart).certificate;
+      tls::Issue(authorities.Signing(kStart), {kGatewayName, "", "", std::chrono::hours(90 * 24)},
+                 kStart)
+          .certificate;
   EXPECT_FALSE(IsStale(certificate, authorities, kStart));
-  EXPECT_FALSE(IsStale(certificate, authorities, kStart + 59 * kDay));
-  EXPECT_TRUE(IsStale(certificate, authorities, kStart + 61 * kDay));
+  EXPECT_FALSE(IsStale(certificate, authorities, kStart + 44 * kDay));
+  EXPECT_TRUE(IsStale(certificate, authorities, kStart + 46 * kDay));
   EXPECT_TRUE(IsStale(certificate, Fresh(), kStart)) << "of another authority";
   EXPECT_TRUE(IsStale("", authorities, kStart));
 }
 
+TEST(Keys, D01_what_is_given_out_is_looked_at_often_enough_for_its_life) {
+  EXPECT_EQ(Lives().look(), std::chrono::hours(1));
+  const Lives shortest = {std::chrono::seconds(60), std::chrono::seconds(600)};
+  EXPECT_EQ(shortest.look(), std::chrono::seconds(10));
+  const Authorities authorities = Fresh();
+  const Keys keys = MakeKeys(authorities, shortest, "secret", kStart);
+  EXPECT_EQ(tls::ValidityOf(keys.admission.certificate)->not_after, kStart + 60'000'000);
+  EXPECT_FALSE(IsStale(keys.admission.certificate, authorities, kStart + 20'000'000));
+  EXPECT_TRUE(IsStale(keys.admission.certificate, authorities, kStart + 40'000'000));
+}
+
 TEST(Keys, K34_the_claim_token_is_the_same_after_a_restart_and_another_for_each_pod) {
-  const Keys keys = MakeKeys(Fresh(), "secret", kStart);
-  const Keys again = MakeKeys(Fresh(), "secret", kStart + kDay);
+  const Keys keys = MakeKeys(Fresh(), {}, "secret", kStart);
+  const Keys again = MakeKeys(Fresh(), {}, "secret", kStart + kDay);
   EXPECT_EQ(keys.ClaimToken("a"), again.ClaimToken("a"));
   EXPECT_NE(keys.ClaimToken("a"), keys.ClaimToken("b"));
 }
