@@ -265,11 +265,6 @@ class RestClient : public Client {
 
 }  // namespace
 
-std::string Response::Message() const {
-  if (body.is_object() && body.contains("message")) return json::Text(body, "message");
-  return error.empty() ? absl::StrCat("HTTP ", status) : error;
-}
-
 std::unique_ptr<Client> MakeRestClient(const Access& access, Post post,
                                        std::chrono::seconds call_time) {
   static const bool initialized = [] {

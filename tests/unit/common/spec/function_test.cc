@@ -128,6 +128,13 @@ TEST(ParseYaml, ACycleAndABombAreRefused) {
   EXPECT_FALSE(ParseYaml(bomb).ok());
 }
 
+TEST(ParseYaml, WhatBeginsNoDocumentIsRefusedAndNotReadForEver) {
+  for (const char* odd : {",a~z", "a: 1\n---\n,b", "}", "]\n", "a\n...\n, b"}) {
+    EXPECT_FALSE(ParseYaml(odd).ok()) << odd;
+  }
+  EXPECT_EQ(ParseYaml("---\n---\na: 1\n---\n...\n--- b\n")->size(), 2u);
+}
+
 TEST(ParseYaml, KeepsTheTypesOfScalars) {
   const Json json = ParseYaml("a: 1\nb: 'x'\nc: true\nd: 1.5\ne: '2'\nf:\n")->front();
   EXPECT_EQ(json, Json::parse(R"({"a":1,"b":"x","c":true,"d":1.5,"e":"2","f":null})"));
