@@ -2,7 +2,9 @@
 #include "cli/connect.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -20,6 +22,10 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
+#include "common/http/authority.h"
 
 namespace wsf::cli {
 namespace {
@@ -42,31 +48,27 @@ struct Url {
   bool tls = false;
   std::string host;
   std::string port;
+  std::string authority;  // for the Host field: the port where it was given
   std::string target;
 };
 
+// RFC 6455 3 and RFC 3986: a fragment is the client's own, and has no place in a request.
 std::optional<Url> ParseUrl(const std::string& text) {
   Url url;
-  std::string rest;
-  if (text.rfind("ws://", 0) == 0) {
-    rest = text.substr(5);
-  } else if (text.rfind("wss://", 0) == 0) {
-    url.tls = true;
-    rest = text.substr(6);
-  } else {
-    return std::nullopt;
-  }
-  const std::size_t slash = rest.find('/');
-  const std::string authority = rest.substr(0, slash);
-  url.target = slash == std::string::npos ? "/" : rest.substr(slash);
-  const std::size_t colon = authority.rfind(':');
-  url.host = authority.substr(0, colon);
-  url.port = colon == std::string::npos ? (url.tls ? "443" : "80") : authority.substr(colon + 1);
-  const bool is_number = url.port.find_first_not_of("0123456789") == std::string::npos;
-  if (url.host.empty() || url.port.empty() || url.port.size() > 5 || !is_number ||
-      std::stoi(url.port) > 65535) {
-    return std::nullopt;
-  }
+  absl::string_view rest = text;
+  url.tls = absl::ConsumePrefix(&rest, "wss://");
+  if (!url.tls && !absl::ConsumePrefix(&rest, "ws://")) return std::nullopt;
+  rest = rest.substr(0, rest.find('#'));
+  const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+  url.authority = std::string(rest.substr(0, end));
+  const auto parts = http::ParseAuthority(url.authority);
+  int port = 0;
+  if (!parts) return std::nullopt;
+  url.host = parts->host;
+  url.port = parts->port.empty() ? (url.tls ? "443" : "80") : parts->port;
+  if (!absl::SimpleAtoi(url.port, &port) || port > 65535) return std::nullopt;
+  url.target = std::string(rest.substr(end));
+  if (url.target.substr(0, 1) != "/") url.target.insert(0, "/");
   return url;
 }
 
@@ -99,7 +101,7 @@ class Client {
     websocket::response_type answer;
     beast::error_code error;
     const auto start = std::chrono::steady_clock::now();
-    stream_.handshake(answer, url.host + ":" + url.port, url.target, error);
+    stream_.handshake(answer, url.authority, url.target, error);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - start);
     if (error) return Fail("no WebSocket here: " + error.message(), kExitFailed);
@@ -220,8 +222,7 @@ int RunConnect(const ConnectFlags& flags) {
   tcp::socket socket(io);
   asio::connect(socket, addresses, error);
   if (error) {
-    return Fail("cannot connect to " + url->host + ":" + url->port + ": " + error.message() +
-                    "; is it running?",
+    return Fail("cannot connect to " + url->authority + ": " + error.message() + "; is it running?",
                 kExitFailed);
   }
   if (!url->tls) {
@@ -232,8 +233,13 @@ int RunConnect(const ConnectFlags& flags) {
   tls.set_default_verify_paths(error);
   tls.set_verify_mode(asio::ssl::verify_peer);
   beast::ssl_stream<tcp::socket> stream(std::move(socket), tls);
-  SSL_set_tlsext_host_name(stream.native_handle(), url->host.c_str());
-  SSL_set1_host(stream.native_handle(), url->host.c_str());
+  asio::ip::make_address(url->host, error);
+  if (!error) {  // an address is no server name
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(stream.native_handle()), url->host.c_str());
+  } else {
+    SSL_set_tlsext_host_name(stream.native_handle(), url->host.c_str());
+    SSL_set1_host(stream.native_handle(), url->host.c_str());
+  }
   stream.handshake(asio::ssl::stream_base::client, error);
   if (error) return Fail("TLS: " + error.message(), kExitFailed);
   Client<beast::ssl_stream<tcp::socket>> client(

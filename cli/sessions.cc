@@ -49,10 +49,11 @@ std::string WhyNot(const kube::Response& answer) {
 
 std::string Text(const Json& object, const char* name) { return json::TextOr("-", object, name); }
 
-absl::StatusOr<Json> ReadSessions(Api* api, const Flags& flags) {
-  const std::string path =
-      absl::StrFormat(kProxy, flags.system) +
-      absl::StrCat("/sessions?namespace=", flags.ns, "&function=", flags.function);
+// `after` is the cursor of an earlier answer, or "".
+absl::StatusOr<Json> ReadSessions(Api* api, const Flags& flags, const std::string& after) {
+  const std::string path = absl::StrFormat(kProxy, flags.system) +
+                           absl::StrCat("/sessions?namespace=", flags.ns,
+                                        "&function=", flags.function, "&after=", after);
   kube::Response answer = api->Get(path);
   if (!answer.ok() || !answer.body.is_object()) return absl::UnavailableError(WhyNot(answer));
   return std::move(answer.body);
@@ -88,9 +89,10 @@ int RunSessions(const Flags& flags) {
   const auto api = Api::Open(flags.kubeconfig);
   if (!api.ok()) return Fail(std::string(api.status().message()));
   std::set<std::string> printed;
+  std::string cursor;
   bool first = true;
   while (true) {
-    const absl::StatusOr<Json> sessions = ReadSessions(api->get(), flags);
+    const absl::StatusOr<Json> sessions = ReadSessions(api->get(), flags, cursor);
     if (!sessions.ok()) return Fail(std::string(sessions.status().message()));
     if (std::exchange(first, false)) PrintHeader(flags);
     for (const char* part : {"records", "live"}) {
@@ -100,13 +102,14 @@ int RunSessions(const Flags& flags) {
     }
     std::fflush(stdout);
     if (!flags.watch) return 0;
+    cursor = json::Text(*sessions, "cursor");
     std::this_thread::sleep_for(kWatchPause);
   }
 }
 
 // A whole id, or as much of its end as tells it from the others: the live log shows six characters.
 absl::StatusOr<Json> FindSession(Api* api, const Flags& flags) {
-  const absl::StatusOr<Json> sessions = ReadSessions(api, flags);
+  const absl::StatusOr<Json> sessions = ReadSessions(api, flags, "");
   if (!sessions.ok()) return sessions.status();
   std::vector<Json> found;
   for (const char* part : {"live", "records"}) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/base/descriptors.h"
+#include "common/observe/log.h"
 #include "operator/flags.h"
 #include "operator/replica.h"
 
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
                                : wsf::kube::ReadKubeconfig(flags.kubeconfig);
   if (!access.ok()) return Refuse(access.status());
 
-  wsf::RaiseDescriptorLimit();    // each API call and each report takes one
+  wsf::RaiseDescriptorLimit();  // each API call and each report takes one
+  wsf::observe::LogTheImpossible();
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to peers that have gone
   boost::asio::io_context io(1);
   const auto work = boost::asio::make_work_guard(io);

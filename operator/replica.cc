@@ -215,9 +215,15 @@ void Replica::OnElected(std::int64_t term) {
 
 // Nothing is kept in memory that the API does not have.
 void Replica::OnSignal() {
-  leadership_.Release([] { std::_Exit(0); });
+  leadership_.Release([] {
+    observe::FinishLog();
+    std::_Exit(0);
+  });
   timer_.expires_after(kReleaseTime);
-  timer_.async_wait([](const boost::system::error_code&) { std::_Exit(0); });
+  timer_.async_wait([](const boost::system::error_code&) {
+    observe::FinishLog();
+    std::_Exit(0);
+  });
 }
 
 // Whom we deposed may still create pods until it sees that; what it creates is ended too. The Lease
@@ -225,6 +231,7 @@ void Replica::OnSignal() {
 void Replica::AwaitDrained(TimePoint until) {
   if (leadership_.IsAlone() && operator_.IsDrained()) {
     Log(Level::kInfo, "drained");
+    observe::FinishLog();
     std::_Exit(0);
   }
   if (std::chrono::steady_clock::now() >= until) operator_.StripFinalizers();

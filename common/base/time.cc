@@ -4,6 +4,11 @@
 #include "absl/time/time.h"
 
 namespace wsf {
+namespace {
+
+constexpr std::int64_t kMaxUnixMicros = 253'402'300'799'999'999;  // the last of the year 9999
+
+}  // namespace
 
 std::int64_t UnixMicros() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -25,7 +30,9 @@ std::string Rfc3339Seconds(std::int64_t unix_micros) {
 std::int64_t ParseRfc3339(const std::string& text) {
   absl::Time time;
   if (!absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return 0;
-  return absl::ToUnixMicros(time);
+  const std::int64_t micros = absl::ToUnixMicros(time);
+  // It also reads "infinite-past" and years of any length: sums of those overflow.
+  return micros < 0 || micros > kMaxUnixMicros ? 0 : micros;
 }
 
 }  // namespace wsf

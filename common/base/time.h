@@ -20,7 +20,7 @@ std::string Rfc3339(std::int64_t unix_micros);
 /// RFC 3339 in UTC with seconds: the form of Kubernetes' metadata.
 std::string Rfc3339Seconds(std::int64_t unix_micros);
 
-/// The inverse of both; 0 when `text` is empty or not RFC 3339.
+/// The inverse of both; 0 when `text` is empty, not RFC 3339, or not between 1970 and 9999.
 std::int64_t ParseRfc3339(const std::string& text);
 
 }  // namespace wsf

@@ -3,8 +3,12 @@
 
 #include <unistd.h>
 
+#include <string>
+
+#include "common/base/impossible.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "common/observe/line_writer.h"
 
 namespace wsf::observe {
 namespace {
@@ -23,10 +27,13 @@ std::string Start(Level level, std::string_view message) {
          ",\"msg\":" + JsonText(message);
 }
 
-void WriteLine(std::string line) {
-  line += "}\n";
-  // A log that can not be written must not stop what it tells of.
-  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, line.data(), line.size());
+// Never destroyed: threads of libraries may log until the very end.
+LineWriter& Writer() {
+  static auto* const writer = new LineWriter(STDOUT_FILENO, [](std::uint64_t lines) {
+    return Start(Level::kWarning, "log lines dropped") + ",\"lines\":" + std::to_string(lines) +
+           ",\"error\":\"standard output was not read\"}";
+  });
+  return *writer;
 }
 
 }  // namespace
@@ -34,13 +41,21 @@ void WriteLine(std::string line) {
 void Log(Level level, std::string_view message, std::initializer_list<LogField> fields) {
   std::string line = Start(level, message);
   for (const auto& [name, value] : fields) line += "," + JsonText(name) + ":" + JsonText(value);
-  WriteLine(std::move(line));
+  Writer().Write(line + "}");
 }
 
 void LogObject(Level level, std::string_view message, std::string_view object) {
   std::string line = Start(level, message);
   if (object.size() > 2) line += "," + std::string(object.substr(1, object.size() - 2));
-  WriteLine(std::move(line));
+  Writer().Write(line + "}");
 }
+
+void LogTheImpossible() {
+  OnImpossible([](std::string_view what) {
+    Log(Level::kError, "impossible", {{"error", std::string(what)}});
+  });
+}
+
+void FinishLog() { Writer().Finish(std::chrono::seconds(1)); }
 
 }  // namespace wsf::observe

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -67,8 +68,6 @@ void PodRunner::Start() {
   StartServer();
   StartRelay();
   if (memory_limit_ > 0) WatchMemory();
-  Report();
-  CheckGone();
 }
 
 std::vector<std::string> PodRunner::Environment(const Container& container) const {
@@ -117,11 +116,7 @@ void PodRunner::StartServer() {
   }
   options.working_directory = json::Text(server_.spec, "workingDir");
   options.binds = ProcessOptions::Binds::kPrivate;
-  int listener = -1;
-  if (!Run(&server_, std::move(options), &listener)) return;
-  port_keeper_ =
-      std::make_shared<PortKeeper>(io_, listener, placement_.address, port_, private_port_);
-  port_keeper_->Start();
+  Run(&server_, std::move(options));
 }
 
 void PodRunner::StartRelay() {
@@ -137,30 +132,53 @@ void PodRunner::StartRelay() {
   options.command.push_back(absl::StrCat("--port=", private_port_));
   options.command.push_back("--token-file=" + placement_.folder + "/token");
   options.command.push_back("--termination-log=" + placement_.folder + "/termination");
-  Run(&relay_, std::move(options), nullptr);
+  Run(&relay_, std::move(options));
 }
 
-bool PodRunner::Run(Container* container, ProcessOptions options, int* listener) {
-  std::string error;
+void PodRunner::Run(Container* container, ProcessOptions options) {
+  container->starting = true;
   if (options.command.empty()) {
-    error = "no command: give spec.command (standalone mode runs no images)";
-  } else {
-    Process::Callbacks callbacks;
-    callbacks.on_output = [self = shared_from_this(), container](const std::string& line) {
-      self->callbacks_.on_output(container->name, line);
-    };
-    callbacks.on_exit = [self = shared_from_this(), container](const Exit& exit) {
-      self->OnExit(container, exit);
-    };
-    container->process = Process::Start(io_, options, std::move(callbacks), listener, &error);
+    boost::asio::post(io_, [self = shared_from_this(), container] {
+      self->OnFailedStart(container,
+                          "no command: give spec.command (standalone mode runs no images)");
+    });
+    return;
   }
-  if (container->process != nullptr) {
-    container->state = {{"running", {{"startedAt", Rfc3339Seconds(UnixMicros())}}}};
-    return true;
+  Process::Callbacks callbacks;
+  callbacks.on_started = [self = shared_from_this(), container](int listener) {
+    self->OnStarted(container, listener);
+  };
+  callbacks.on_failed = [self = shared_from_this(), container](const std::string& error) {
+    self->OnFailedStart(container, error);
+  };
+  callbacks.on_output = [self = shared_from_this(), container](const std::string& line) {
+    self->callbacks_.on_output(container->name, line);
+  };
+  callbacks.on_exit = [self = shared_from_this(), container](const Exit& exit) {
+    self->OnExit(container, exit);
+  };
+  container->process = Process::Start(io_, options, std::move(callbacks));
+}
+
+void PodRunner::OnStarted(Container* container, int listener) {
+  container->starting = false;
+  container->state = {{"running", {{"startedAt", Rfc3339Seconds(UnixMicros())}}}};
+  if (listener >= 0) {
+    port_keeper_ =
+        std::make_shared<PortKeeper>(io_, listener, placement_.address, port_, private_port_);
+    port_keeper_->Start();
   }
+  Report();
+}
+
+void PodRunner::OnFailedStart(Container* container, const std::string& error) {
+  container->starting = false;
   container->ended = true;
+  container->process.reset();
   container->state = {{"waiting", {{"reason", "RunContainerError"}, {"message", error}}}};
-  return false;
+  Report();
+  if (container == &relay_) return OnRelayGone();
+  CheckGone();
 }
 
 void PodRunner::OnExit(Container* container, const Exit& exit) {
@@ -190,7 +208,6 @@ void PodRunner::OnExit(Container* container, const Exit& exit) {
     self->server_.ended = false;
     self->server_.out_of_memory = false;
     self->StartServer();
-    self->Report();
   });
 }
 
@@ -233,7 +250,8 @@ void PodRunner::WatchMemory() {
   memory_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->gone_) return;
     Container& server = self->server_;
-    if (server.process != nullptr &&
+    // Until its command runs, what is resident is ours.
+    if (server.process != nullptr && !server.starting &&
         TreeResidentBytes(server.process->pid()) > self->memory_limit_) {
       server.out_of_memory = true;
       server.process->Kill(SIGKILL);
@@ -259,6 +277,8 @@ Json PodRunner::StatusOf(const Container& container) const {
 }
 
 void PodRunner::Report() {
+  // A moment later there is more to say.
+  if ((server_.starting || relay_.starting) && !relay_.ended) return;
   std::string phase = "Running";
   if (relay_.ended && server_.ended) {
     const bool clean = json::NumberOr(1, relay_.state, "terminated", "exitCode") == 0;

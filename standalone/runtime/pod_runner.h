@@ -50,13 +50,16 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
     Json state;  // as in a container status
     Json last_state = Json::object();
     int restarts = 0;
+    bool starting = false;
     bool ended = false;
     bool out_of_memory = false;
   };
 
   void StartServer();
   void StartRelay();
-  bool Run(Container* container, ProcessOptions options, int* listener);
+  void Run(Container* container, ProcessOptions options);
+  void OnStarted(Container* container, int listener);
+  void OnFailedStart(Container* container, const std::string& error);
   void OnExit(Container* container, const Exit& exit);
   void OnRelayGone();
   void OnGraceOver();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standalone/supervisor/console.h"
 
+#include <unistd.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/json/read.h"
@@ -12,6 +14,8 @@ using Json = nlohmann::json;
 
 // An operator that was killed repeats what was not counted yet: at most 500 of a function.
 constexpr std::size_t kMaxSeen = 10000;
+// What a terminal may still take at the end.
+constexpr auto kFinishTime = std::chrono::seconds(1);
 
 std::string Bytes(std::int64_t bytes) {
   if (bytes < 10000) return absl::StrCat(bytes, " B");
@@ -22,6 +26,10 @@ std::string Bytes(std::int64_t bytes) {
 // The random end of a UUIDv7 tells sessions of one second apart.
 std::string Short(const std::string& request_id) {
   return request_id.size() < 6 ? request_id : request_id.substr(request_id.size() - 6);
+}
+
+std::string DescribeDropped(std::uint64_t lines) {
+  return absl::StrCat("! ", lines, " lines are missing here: nobody read them");
 }
 
 const char* FieldToChange(int code) {
@@ -42,6 +50,8 @@ std::string DescribeSession(const Json& record) {
   const Json& to_client = json::Members(record, "toClient");
   std::string close;
   if (record.contains("closeCode")) close = absl::StrCat(", close ", record["closeCode"].dump());
+  const std::string message = json::Text(record, "message");
+  if (!message.empty()) absl::StrAppend(&close, " (", message, ")");
   return absl::StrFormat("- %s %d %s by %s%s, %.1f s, in %s, out %s%s",
                          Short(json::Text(record, "requestId")), code, json::Text(record, "reason"),
                          json::Text(record, "closedBy"), close,
@@ -50,32 +60,33 @@ std::string DescribeSession(const Json& record) {
                          Bytes(json::Number(to_client, "bytes")), FieldToChange(code));
 }
 
-Console::Console(const std::string& records_path) {
+Console::Console(const std::string& records_path)
+    : out_(STDOUT_FILENO, DescribeDropped), error_(STDERR_FILENO, DescribeDropped) {
   if (records_path.empty()) return;
   records_ = std::fopen(records_path.c_str(), "a");
   ok_ = records_ != nullptr;
 }
 
 Console::~Console() {
+  out_.Finish(kFinishTime);
+  error_.Finish(kFinishTime);
   if (records_ != nullptr) std::fclose(records_);
 }
 
 void Console::OnLog(const std::string& line) {
   const Json log = Json::parse(line, nullptr, false);
   if (!log.is_object()) {  // not from our own logger: a library's complaint
-    std::fprintf(stderr, "%s\n", line.c_str());
-    return;
+    return Complain(line);
   }
   const std::string message = json::Text(log, "msg");
   const std::string level = json::Text(log, "level");
   if (message == "session") return OnSession(log);
   if (message == "connected") {
-    std::printf("+ %s connected to %s\n", Short(json::Text(log, "request_id")).c_str(),
-                json::Text(log, "instance").c_str());
+    Say(absl::StrCat("+ ", Short(json::Text(log, "request_id")), " connected to ",
+                     json::Text(log, "instance")));
   } else if (message == "handshake refused" || level != "info") {
-    std::printf("! %s: %s\n", message.c_str(), json::Text(log, "error").c_str());
+    Say(absl::StrCat("! ", message, ": ", json::Text(log, "error")));
   }
-  std::fflush(stdout);
 }
 
 bool Console::IsNew(const Json& record) {
@@ -93,16 +104,14 @@ void Console::OnSession(const Json& log) {
   if (!IsNew(log)) return;
   Json record = log;
   for (const char* added : {"ts", "level", "msg"}) record.erase(added);
-  std::printf("%s\n", DescribeSession(record).c_str());
-  std::fflush(stdout);
+  Say(DescribeSession(record));
   if (records_ == nullptr) return;
   std::fprintf(records_, "%s\n", record.dump().c_str());
   std::fflush(records_);
 }
 
 void Console::OnServerOutput(const std::string& pod, const std::string& line) {
-  std::printf("%s | %s\n", pod.c_str(), line.c_str());
-  std::fflush(stdout);
+  Say(absl::StrCat(pod, " | ", line));
 }
 
 }  // namespace wsf::supervisor

@@ -6,11 +6,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
+
+#include "common/observe/line_writer.h"
 
 namespace wsf::supervisor {
 
 /// What a person sees of a running `wsf dev`: a line when a session starts, one when it ends, the
-/// programs' own output, and what went wrong.
+/// programs' own output, and what went wrong. A terminal that is stopped, or a pager, holds nobody
+/// up; what it has missed is counted.
 ///
 /// Threading: confined to the supervisor's thread.
 class Console {
@@ -27,12 +31,18 @@ class Console {
   /// A log line of operator or gateway.
   void OnLog(const std::string& line);
   void OnServerOutput(const std::string& pod, const std::string& line);
+  /// One or more lines, without the last line end.
+  void Say(std::string_view lines) { out_.Write(lines); }
+  /// One line on standard error.
+  void Complain(std::string_view line) { error_.Write(line); }
 
  private:
   void OnSession(const nlohmann::json& record);
   /// A new operator may log what the killed one had logged already: at least once becomes once.
   bool IsNew(const nlohmann::json& record);
 
+  observe::LineWriter out_;
+  observe::LineWriter error_;
   bool ok_ = true;
   std::FILE* records_ = nullptr;
   std::set<std::string> seen_;    // pod uid and request id

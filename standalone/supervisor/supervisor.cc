@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -82,11 +83,20 @@ Json Kubeconfig(const std::string& server, const std::string& authority,
              {"context", {{"cluster", "wsf"}, {"user", "wsf"}, {"namespace", "default"}}}}}}};
 }
 
-bool IsLoopback(const std::string& host) { return absl::StartsWith(host, "127."); }
+bool IsLoopback(const std::string& host) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
+// As in URLs: an IPv6 address has colons of its own.
+std::string InBrackets(const std::string& host) {
+  return absl::StrContains(host, ':') ? "[" + host + "]" : host;
+}
 
 // `localhost` is ::1 to some clients, and no other address (Node 18).
 std::string ClientAddresses(const std::string& host, int port) {
-  const std::string address = absl::StrCat(host, ":", port);
+  const std::string address = absl::StrCat(InBrackets(host), ":", port);
   const bool both =
       host == kLoopback && runtime::CanBind(kLoopback6, static_cast<std::uint16_t>(port));
   return both ? absl::StrCat(address, ",[", kLoopback6, "]:", port) : address;
@@ -135,7 +145,7 @@ class Supervisor {
     if (options_.nodes == Options::Nodes::kProcesses) runtime_.Start();
     WatchSource();
     AwaitGatewayCertificate();
-    if (!StartOperator()) return kExitUsage;
+    StartOperator();
     boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
     signals.async_wait([this](const boost::system::error_code& error, int) {
       if (!error) ShutDown(0);
@@ -183,7 +193,7 @@ class Supervisor {
     return 0;
   }
 
-  bool StartOperator() {
+  void StartOperator() {
     std::vector<std::string> command = {
         options_.programs_folder + "/wsf-operator",
         "--kubeconfig=" + kubeconfig_,
@@ -197,8 +207,9 @@ class Supervisor {
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
     operator_ = std::make_unique<Component>(
         io_, command, [this](const std::string& line) { console_.OnLog(line); },
+        [this](const std::string& line) { console_.Complain(line); },
         [this] { ShutDown(kExitUsage); });
-    return operator_->Start();
+    operator_->Start();
   }
 
   // What the kubelet does with a mounted Secret: the gateway finds files.
@@ -227,7 +238,7 @@ class Supervisor {
       written = written && WriteFile(folder + "/" + name, text);
     }
     if (!written) {
-      std::fprintf(stderr, "wsf: cannot write to %s; is its disk full?\n", folder.c_str());
+      console_.Complain("wsf: cannot write to " + folder + "; is its disk full?");
     }
     return written;
   }
@@ -254,12 +265,15 @@ class Supervisor {
           if (log.is_object() && json::Text(log, "msg") == "ready") return OnReady();
           console_.OnLog(line);
         },
+        [this](const std::string& line) { console_.Complain(line); },
         [this] { ShutDown(kExitUsage); });
-    if (!gateway_->Start()) ShutDown(kExitUsage);
+    gateway_->Start();
   }
 
   std::string UrlHost() const {
-    return options_.host == "127.0.0.1" || options_.host == "0.0.0.0" ? "localhost" : options_.host;
+    const bool is_local =
+        options_.host == kLoopback || options_.host == "0.0.0.0" || options_.host == "::";
+    return is_local ? "localhost" : InBrackets(options_.host);
   }
 
   void OnReady() {
@@ -276,12 +290,10 @@ class Supervisor {
       WriteFile(options_.ready_path, ready.dump() + "\n");
     }
     current_ = std::make_unique<Current>(kubeconfig_);
-    std::printf("\n  %s\n\n", url.c_str());
-    std::printf("Each connection gets a process of its own. Try it:  wsf connect %s\n",
-                url.c_str());
-    std::printf("Sessions:  wsf sessions -w    Ctrl-C ends everything.\n");
-    std::printf("kubectl --kubeconfig %s get wsf -w\n\n", kubeconfig_.c_str());
-    std::fflush(stdout);
+    console_.Say(absl::StrCat(
+        "\n  ", url, "\n\nEach connection gets a process of its own. Try it:  wsf connect ", url,
+        "\nSessions:  wsf sessions -w    Ctrl-C ends everything.\nkubectl --kubeconfig ",
+        kubeconfig_, " get wsf -w\n"));
   }
 
   // New connections get what was written last; live sessions stay on theirs (U10, S3-05).
@@ -368,7 +380,7 @@ int Run(const Options& options) {
   auto addresses = runtime::Addresses::Reserve();
   if (!addresses) return Fail("64 others run on this machine already; end one of them");
   if (runtime::FreePort(options.host) == 0) {
-    return Fail("--host " + options.host + " is no IPv4 address of this machine");
+    return Fail("--host " + options.host + " is no IP address of this machine");
   }
   int port = options.port;
   if (port == 0) port = runtime::FreePort(options.host);

@@ -56,7 +56,7 @@ class Dev:
         assert ready.exists(), self.output()
         self.ready = json.loads(ready.read_text())
         self.url = self.ready["url"]
-        self.port = int(self.url.split(":")[2].strip("/"))
+        self.port = int(self.url.rsplit(":", 1)[1].strip("/"))
 
     def output(self) -> str:
         return self.output_file.read_text(errors="replace")

@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from dev_rig import Dev, need_kubectl, wait_for
-from peers import TEXT
+from peers import TEXT, Peer, field, switching_protocols, upgrade_request
+from refusals import check_refusal
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 ECHO = ROOT / "examples" / "echo-python"
@@ -156,6 +157,43 @@ def test_U12_connect_sends_lines_and_prints_messages(echo, wsf_program):
     assert done.stdout.splitlines()[1:] == ["one", "two"]
     assert "HTTP 101" in done.stderr and "X-Wsf-Request-Id" in done.stderr
     assert "closed 1000" in done.stderr
+
+
+def connects(program, url: str) -> bool:
+    done = subprocess.run([program, "connect", url], input="x\n", text=True, capture_output=True,
+                          timeout=60)
+    return done.returncode == 0 and done.stdout.splitlines()[1:] == ["x"]
+
+
+def test_U10_U12_dev_on_ipv6(tmp_path, programs, wsf_program):
+    """Its loopback is one: no warning, and the rules for pages hold."""
+    dev = Dev(tmp_path, programs, [], ["--host=::1", str(ECHO)])
+    try:
+        assert dev.url.startswith("ws://[::1]:")
+        assert "warning" not in dev.output()
+        assert connects(wsf_program, dev.url)
+        port = int(dev.url.rsplit(":", 1)[1].strip("/"))
+        page = Peer(socket.create_connection(("::1", port)), masks=True)
+        page.send_raw(upgrade_request("/", "[::1]", "Origin: https://evil.example\r\n"))
+        check_refusal(page, 403, 0, "OriginNotAllowed")
+    finally:
+        dev.close()
+
+
+def test_U12_connect_takes_urls_as_browsers_do(wsf, wsf_program):
+    for tail, target in (("?x=1", "/?x=1"), ("/#part", "/"), ("#part", "/"), ("/a?b#c", "/a?b")):
+        url = f"ws://localhost:{wsf.dev.port}{tail}"
+        with subprocess.Popen([wsf_program, "connect", url], stdin=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as client:
+            server = wsf.master.receive()
+            head = server.receive_head()
+            server.send_raw(switching_protocols(head))
+            client.stdin.close()
+            server.expect_close(1000)
+            server.send_close(1000)
+            assert client.wait(60) == 0
+        assert head.startswith(f"GET {target} HTTP/1.1\r\n")
+        assert field(head, "Host") == f"localhost:{wsf.dev.port}"
 
 
 def test_U10_the_live_log_and_the_records(echo, wsf_program):
