@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <deque>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -51,6 +52,12 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   void Send(v1::FromGateway message) {
     const absl::MutexLock lock(&mutex_);
     if (over_) return;
+    if (queue_.size() >= limit_) {
+      over_ = true;
+      return context_.TryCancel();
+    }
+    // All that there is, which is said first, is as large as it is.
+    if (message.has_in_sync()) limit_ = queue_.size() + kMaxQueued;
     queue_.push_back(std::move(message));
     if (!writing_) WriteNext();
   }
@@ -136,6 +143,7 @@ class OperatorLink::Stream : public grpc::ClientBidiReactor<v1::FromGateway, v1:
   std::deque<v1::FromGateway> queue_ ABSL_GUARDED_BY(mutex_);  // its front is being written
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  std::size_t limit_ ABSL_GUARDED_BY(mutex_) = std::numeric_limits<std::size_t>::max();
 };
 
 OperatorLink::OperatorLink(std::string address, Dial dial,

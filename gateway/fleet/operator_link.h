@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +37,10 @@ class OperatorLink {
   void Send(v1::FromGateway message);
 
  private:
+  // Messages beyond those of the beginning, up to InSync, that may wait for an operator that reads
+  // none. Then the stream is ended, and the next one begins with all anew.
+  static constexpr std::size_t kMaxQueued = 100'000;
+
   class Stream;
   struct Shared;
   std::shared_ptr<Shared> shared_;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/net/sidecar_client.h"
 #include "common/observe/log.h"
 #include "common/record/record.h"
 #include "operator/control/operator.h"
@@ -38,7 +37,9 @@ bool IsPassing(const kube::Response& response) {
 // ---- Fleet ----
 
 void Operator::Do(const fleet::CreateInstance& action) {
-  const spec::Function& function = fleet_.functions().at(action.function_key);
+  const auto found = fleet_.functions().find(action.function_key);
+  if (found == fleet_.functions().end()) return;
+  const spec::Function& function = found->second;
   instances::PodTemplate common = options_.pods;
   common.operator_address = address_;
   common.operator_authority = keys_.trusted;
@@ -104,14 +105,14 @@ void Operator::Do(const fleet::CloseInstance& action) {
   const fleet::Instance* instance = fleet_.Find(action.uid);
   if (instance == nullptr) return;
   const instances::Pod pod = instance->pod;
-  net::AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "close", "", ""},
-                  [this, pod](const net::ControlAnswer& answer) {
-                    const bool closed = answer.http_status == 204;
-                    fleet_.OnCloseAnswered(pod.uid, closed, Now());
-                    if (closed) DeletePod(pod, Grace::kEnded);
-                    AskStates();
-                    Schedule();
-                  });
+  AskSidecar({instance->address, keys_.ClaimToken(action.uid), "close", "", ""},
+             [this, pod](const net::ControlAnswer& answer) {
+               const bool closed = answer.http_status == 204;
+               fleet_.OnCloseAnswered(pod.uid, closed, Now());
+               if (closed) DeletePod(pod, Grace::kEnded);
+               AskStates();
+               Schedule();
+             });
 }
 
 void Operator::Do(const fleet::EndSessions& action) {
@@ -120,16 +121,16 @@ void Operator::Do(const fleet::EndSessions& action) {
   const std::string reason = action.reason == Reason::kRevisionRetired
                                  ? std::string(ReasonName(action.reason))
                                  : "FunctionStopped";
-  net::AskSidecar(io_, {instance->address, keys_.ClaimToken(action.uid), "end", reason, ""},
-                  [this, uid = action.uid](const net::ControlAnswer& answer) {
-                    if (answer.http_status == 204) return;
-                    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
-                    timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
-                      if (error) return;
-                      fleet_.OnEndFailed(uid);
-                      Schedule();
-                    });
-                  });
+  AskSidecar({instance->address, keys_.ClaimToken(action.uid), "end", reason, ""},
+             [this, uid = action.uid](const net::ControlAnswer& answer) {
+               if (answer.http_status == 204) return;
+               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kEndAgain);
+               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                 if (error) return;
+                 fleet_.OnEndFailed(uid);
+                 Schedule();
+               });
+             });
 }
 
 v1::ToGateway Operator::Free(const fleet::Instance& instance, const std::string& home,
@@ -181,10 +182,11 @@ void Operator::Do(const ledger::LogSession& action) {
   const v1::SessionRecord& record = action.record;
   observe::LogObject(Level::kInfo, "session", RecordJson(record));
   measures_->OnRecord(record);
-  history_.Add(record);
   fleet_.OnSessionEnded(record.pod_uid(), record.request_id(), fleet::Fleet::Over::kYes, Now());
   const auto function = fleet_.functions().find(record.namespace_() + "/" + record.function());
-  if (record.status() == "success" || function == fleet_.functions().end()) return;
+  if (function == fleet_.functions().end()) return;  // it has no history any more
+  history_.Add(record);
+  if (record.status() == "success") return;
   // One Event per code, counted up (K08); which session it was says the log.
   statuses_.WriteEvent(function->second, "SessionFailed",
                        absl::StrCat(record.status_code(), " ", record.reason()));

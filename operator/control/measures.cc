@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/impossible.h"
 
 namespace wsf::control {
 namespace {
@@ -66,7 +67,14 @@ void Measures::OnFault(const char* resource) {
   metrics_.Add("wsf_object_faults_total", Label("resource", resource), 1);
 }
 
+void Measures::OnSidecarAnswer(const std::string& command, int http_status) {
+  metrics_.Add(
+      "wsf_sidecar_answers_total",
+      absl::StrCat(Label("command", command), ",", Label("code", std::to_string(http_status))), 1);
+}
+
 std::string Measures::Text(const fleet::Fleet& fleet, std::size_t calls_awaited) {
+  metrics_.Set("wsf_impossible_total", "", static_cast<double>(ImpossibleCount()));
   metrics_.Set("wsf_workqueue_depth", "", static_cast<double>(calls_awaited));
   fleet::Counts all;
   metrics_.Clear("wsf_sessions_live");

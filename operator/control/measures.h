@@ -21,6 +21,8 @@ class Measures {
   void OnRecord(const v1::SessionRecord& record);
   void OnReconciled(Duration took);
   void OnFault(const char* resource);
+  /// `http_status` 0: it gave no answer.
+  void OnSidecarAnswer(const std::string& command, int http_status);
   void SetLeading(double leading) { metrics_.Set("wsf_leader", "", leading); }
 
   /// All of them, with what `fleet` is now and how many API calls are not answered yet.

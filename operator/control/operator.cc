@@ -18,6 +18,8 @@ namespace {
 using kube::Json;
 
 constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
+// Functions whose ends are remembered: more than calls of ours are ever under way.
+constexpr std::size_t kMaxGone = 1000;
 // What happens at one moment changes a status once.
 constexpr auto kStatusPause = std::chrono::milliseconds(50);
 
@@ -108,11 +110,17 @@ void Operator::TellInvalid(const spec::Function& function) {
 void Operator::OnFunctionGone(const std::string& uid) {
   // An answer to one of our own calls may still come, with the object as it was.
   versions_[uid] = std::numeric_limits<std::uint64_t>::max();
+  gone_.push_back(uid);
+  if (gone_.size() > kMaxGone) {
+    versions_.erase(gone_.front());
+    gone_.pop_front();
+  }
   invalid_.erase(uid);
   at_max_told_.erase(uid);
   if (const auto key = fleet_.OnFunctionGone(uid)) {
     ledger_.OnFunctionGone(absl::StrCat(key->substr(0, key->find('/')), "/", uid));
     statuses_.Forget(*key);
+    history_.Forget(*key);
     gateways_.ToAll(RouteGoneMessage(*key));
     TellRoutes(hosts_.OnFunctionGone(*key));
   }

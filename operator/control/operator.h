@@ -3,13 +3,16 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "common/kube/client.h"
+#include "common/net/sidecar_client.h"
 #include "common/spec/grants.h"
+#include "operator/control/early.h"
 #include "operator/control/gateways.h"
 #include "operator/control/history.h"
 #include "operator/control/measures.h"
@@ -66,8 +69,8 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void OnDetach(std::shared_ptr<service::GatewayLink> link) override;
 
   /// What GET /sessions answers, on the operator's own thread.
-  nlohmann::json Sessions(const std::string& ns, const std::string& function) const {
-    return history_.Describe(fleet_, ns, function);
+  std::string Sessions(const History::Query& query) const {
+    return history_.Describe(fleet_, query);
   }
   /// Ends one live session (P15). `done` is given 204, or 404 when there is none, or 503.
   void EndSession(const std::string& request_id, std::function<void(int http_status)> done);
@@ -91,6 +94,8 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   // From gateways and sidecars.
   void Take(const std::shared_ptr<service::GatewayLink>& link, const v1::FromGateway& message);
   void SendAll(const std::shared_ptr<service::GatewayLink>& link);
+  /// Each answer is counted, none too.
+  void AskSidecar(net::ControlRequest request, std::function<void(const net::ControlAnswer&)> done);
   /// Asks every instance whose state is not known; a silent one is asked again.
   void AskStates();
   void AskState(const std::string& uid, std::function<void()> done);
@@ -146,13 +151,14 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   bool pods_started_ = false;
   bool open_ = false;
   bool status_scheduled_ = false;
-  std::vector<std::pair<Gateways::Link, v1::FromGateway>> early_;  // until Open()
-  std::map<std::string, std::uint64_t> versions_;                  // function uid -> the last taken
-  std::map<std::string, std::int64_t> invalid_;   // function uid -> generation told
-  std::map<std::string, TimePoint> at_max_told_;  // function uid -> the last Event
-  std::set<std::string> asking_;                  // pod uids whose state is asked
-  std::map<std::string, Grace> deleting_;         // pod uids, and what was asked for
-  std::map<std::string, std::string> homes_;      // of told instances: gateway id by pod uid
+  EarlyMessages early_;                            // until Open()
+  std::map<std::string, std::uint64_t> versions_;  // function uid -> the last taken
+  std::deque<std::string> gone_;                   // those of versions_ that are gone, oldest first
+  std::map<std::string, std::int64_t> invalid_;    // function uid -> generation told
+  std::map<std::string, TimePoint> at_max_told_;   // function uid -> the last Event
+  std::set<std::string> asking_;                   // pod uids whose state is asked
+  std::map<std::string, Grace> deleting_;          // pod uids, and what was asked for
+  std::map<std::string, std::string> homes_;       // of told instances: gateway id by pod uid
 };
 
 }  // namespace wsf::control

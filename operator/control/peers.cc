@@ -74,29 +74,39 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
   });
 }
 
+void Operator::AskSidecar(net::ControlRequest request,
+                          std::function<void(const net::ControlAnswer&)> done) {
+  net::AskSidecar(
+      io_, request,
+      [this, command = request.command, done = std::move(done)](const net::ControlAnswer& answer) {
+        measures_->OnSidecarAnswer(command, answer.http_status);
+        done(answer);
+      });
+}
+
 void Operator::AskState(const std::string& uid, std::function<void()> done) {
   const fleet::Instance* instance = fleet_.Find(uid);
   if (instance == nullptr || !asking_.insert(uid).second) return done();
   const std::string address = instance->address;
-  net::AskSidecar(io_, {address, keys_.ClaimToken(uid), "state", "", ""},
-                  [this, uid, address, done](const net::ControlAnswer& answer) {
-                    std::string state;
-                    if (answer.http_status == 200) state = answer.body;
-                    if (answer.http_status == 503) state = "starting";
-                    fleet_.OnState(uid, state, address, Now());
-                    Schedule();
-                    done();
-                    if (answer.http_status != 0) {
-                      asking_.erase(uid);
-                      return;
-                    }
-                    // A silent one counts as live and is asked again.
-                    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
-                    timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
-                      asking_.erase(uid);
-                      if (!error) AskStates();
-                    });
-                  });
+  AskSidecar({address, keys_.ClaimToken(uid), "state", "", ""},
+             [this, uid, address, done](const net::ControlAnswer& answer) {
+               std::string state;
+               if (answer.http_status == 200) state = answer.body;
+               if (answer.http_status == 503) state = "starting";
+               fleet_.OnState(uid, state, address, Now());
+               Schedule();
+               done();
+               if (answer.http_status != 0) {
+                 asking_.erase(uid);
+                 return;
+               }
+               // A silent one counts as live and is asked again.
+               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
+               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+                 asking_.erase(uid);
+                 if (!error) AskStates();
+               });
+             });
 }
 
 void Operator::AskStates() {
@@ -106,8 +116,8 @@ void Operator::AskStates() {
 void Operator::EndSession(const std::string& request_id, std::function<void(int)> done) {
   for (const auto& [uid, instance] : fleet_.instances()) {
     if (!instance.sessions.contains(request_id)) continue;
-    return net::AskSidecar(
-        io_, {instance.address, keys_.ClaimToken(uid), "end", "FunctionStopped", request_id},
+    return AskSidecar(
+        {instance.address, keys_.ClaimToken(uid), "end", "FunctionStopped", request_id},
         [done = std::move(done)](const net::ControlAnswer& answer) {
           done(answer.http_status == 204 ? 204 : 503);
         });
@@ -123,21 +133,21 @@ void Operator::OnMessage(std::shared_ptr<service::GatewayLink> link, v1::FromGat
     if (open_) {
       Take(link, message);
     } else {
-      early_.emplace_back(link, message);
+      early_.Add(link, message);
     }
   });
 }
 
 void Operator::Open() {
   open_ = true;
-  for (const auto& [link, message] : std::exchange(early_, {})) Take(link, message);
+  for (const auto& [link, message] : early_.TakeAll()) Take(link, message);
   AskStates();
   Schedule();
 }
 
 void Operator::OnDetach(std::shared_ptr<service::GatewayLink> link) {
   boost::asio::post(io_, [this, link = std::move(link)] {
-    std::erase_if(early_, [&link](const auto& each) { return each.first == link; });
+    early_.Drop(link);
     const std::string id = gateways_.Remove(link);
     if (id.empty()) return;
     observe::Log(Level::kInfo, "gateway detached", {{"gateway", id}});

@@ -49,7 +49,8 @@ std::string AnswerGet(const std::string& target, const Operator& the_operator) {
     const auto found = query.find(name);
     return found == query.end() ? std::string() : found->second;
   };
-  return Answer(200, the_operator.Sessions(value("namespace"), value("function")).dump() + "\n");
+  return Answer(
+      200, the_operator.Sessions({value("namespace"), value("function"), value("after")}) + "\n");
 }
 
 // "/sessions/ID/end" -> ID.

@@ -14,7 +14,8 @@ namespace wsf::control {
 /// `wsf end` reach it through the API server's service proxy. It shows all tenants, so it is closed
 /// to pods.
 ///
-///     GET  /sessions?namespace=NS&function=NAME   {"live": [...], "records": [...]}
+///     GET  /sessions?namespace=NS&function=NAME   {"live": [...], "records": [...], "cursor": C}
+///                   &after=C                      only the records since that answer
 ///     POST /sessions/ID/end                       204; 404 no such live session; 503 no answer
 ///     GET  /healthz                               200
 ///

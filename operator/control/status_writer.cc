@@ -2,6 +2,7 @@
 #include "operator/control/status_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/observe/log.h"
@@ -15,6 +16,17 @@ using kube::Json;
 
 constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 constexpr auto kStatusInterval = std::chrono::seconds(1);
+constexpr auto kUnansweredPauseMax = std::chrono::seconds(4);
+constexpr auto kRefusedPauseMax = std::chrono::seconds(60);
+// Some 300 bytes each. One that is forgotten is a new Event when it happens again.
+constexpr std::size_t kMaxEvents = 4096;
+
+// Who refuses a status refuses the next one too; who does not answer may do so soon.
+Duration PauseAfter(int failures, int http_status) {
+  const bool refused = http_status >= 400 && http_status < 500 && http_status != 429;
+  const auto longest = refused ? kRefusedPauseMax : kUnansweredPauseMax;
+  return std::min<Duration>(kStatusInterval * (1 << std::min(failures - 1, 6)), longest);
+}
 
 std::string FunctionPath(const spec::Function& function) {
   return absl::StrCat(kFunctionsPath, "/namespaces/", function.ns, "/websocketfunctions/",
@@ -25,7 +37,10 @@ std::string FunctionPath(const spec::Function& function) {
 
 void StatusWriter::OnFunction(const std::string& key, const std::string& version, Json status) {
   State& state = states_[key];
-  state.version = version;
+  if (std::exchange(state.version, version) != version && state.failures > 0) {
+    state.failures = 0;  // what was refused may have been mended
+    state.next_write = state.last_write + kStatusInterval;
+  }
   state.status = std::move(status);
   changed_.insert(key);
 }
@@ -58,9 +73,10 @@ std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
     changed_.erase(function.key());
     return std::nullopt;
   }
-  if (now < state.last_write + kStatusInterval) return state.last_write + kStatusInterval;
+  if (now < state.next_write) return state.next_write;
   state.busy = true;
   state.last_write = now;
+  state.next_write = now + kStatusInterval;
   ledger_->OnWriting(function.owner(), *book);
   // Replaced whole, since a merge would keep what is not named any more; and only on the version
   // that the book was read with.
@@ -79,16 +95,23 @@ std::optional<TimePoint> StatusWriter::WriteOne(const fleet::Fleet& fleet,
 // After a conflict, or when no answer came, only the API knows what stands there now.
 void StatusWriter::OnWritten(const std::string& key, const std::string& path,
                              const kube::Response& response) {
-  if (states_.contains(key)) changed_.insert(key);
+  const auto state = states_.find(key);
+  if (state != states_.end()) changed_.insert(key);
   if (response.ok()) {
-    const auto found = states_.find(key);
-    if (found != states_.end()) found->second.busy = false;
+    if (state != states_.end()) {
+      state->second.busy = false;
+      state->second.failures = 0;
+    }
     on_object_(response.body);
     return on_free_();
   }
   if (response.status != 409) {
     observe::Log(observe::Level::kWarning, "status not written",
                  {{"function", key}, {"error", response.Message()}});
+    if (state != states_.end()) {
+      State& failed = state->second;
+      failed.next_write = failed.last_write + PauseAfter(++failed.failures, response.status);
+    }
   }
   client_->Get(path, [this, key](const kube::Response& read) {
     const auto found = states_.find(key);
@@ -98,15 +121,28 @@ void StatusWriter::OnWritten(const std::string& key, const std::string& path,
   });
 }
 
+// One Event per reason and text, counted up (K08).
+StatusWriter::Event& StatusWriter::CountEvent(const spec::Function& function,
+                                              const std::string& reason,
+                                              const std::string& message) {
+  const std::string key = tls::Sha256(absl::StrCat(function.uid, "/", reason, "/", message));
+  Event& event = events_[key];
+  if (++event.count > 1) return event;
+  event_order_.push_back(key);
+  event.first = Rfc3339Seconds(UnixMicros());
+  event.name = absl::StrCat(function.name, ".", Hex(RandomBytes(8)));
+  if (events_.size() > kMaxEvents) {
+    events_.erase(event_order_.front());
+    event_order_.pop_front();
+  }
+  return event;
+}
+
 void StatusWriter::WriteEvent(const spec::Function& function, const std::string& reason,
                               const std::string& message) {
-  // One Event per reason and text, counted up (K08).
-  const std::string what = absl::StrCat(process_, function.uid, reason, message);
-  const std::string name = absl::StrCat(function.name, ".", tls::Sha256(what).substr(0, 16));
+  const auto& [name, first, count] = CountEvent(function, reason, message);
   const std::string now = Rfc3339Seconds(UnixMicros());
   const std::string path = absl::StrCat("/api/v1/namespaces/", function.ns, "/events");
-  auto& [first, count] = events_[name];
-  if (++count == 1) first = now;
   const Json event = {{"apiVersion", "v1"},
                       {"kind", "Event"},
                       {"metadata", {{"name", name}, {"namespace", function.ns}}},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -18,8 +19,9 @@
 namespace wsf::control {
 
 /// Writes what a person sees of a function: its status, at most once a second and only when it
-/// changed (K07), and Events, counted up where they repeat (K08). The ledger's book goes with the
-/// status, in one write that holds only for the version last read.
+/// changed (K07), less often where the API refuses it, and Events, counted up where they repeat
+/// (K08). The ledger's book goes with the status, in one write that holds only for the version last
+/// read.
 ///
 /// Threading: confined to the operator's thread.
 class StatusWriter {
@@ -56,12 +58,22 @@ class StatusWriter {
     std::string version;
     kube::Json status;  // as the API has it
     bool busy = false;  // a write or a reading is on its way
+    int failures = 0;   // in a row
     TimePoint last_write;
+    TimePoint next_write;
+  };
+
+  struct Event {
+    std::string name;
+    std::string first;  // time
+    int count = 0;
   };
 
   std::optional<TimePoint> WriteOne(const fleet::Fleet& fleet, const spec::Function& function,
                                     TimePoint now);
   void OnWritten(const std::string& key, const std::string& path, const kube::Response& response);
+  Event& CountEvent(const spec::Function& function, const std::string& reason,
+                    const std::string& message);
 
   kube::Client* const client_;
   const std::string public_url_;
@@ -69,10 +81,10 @@ class StatusWriter {
   const status::Hosts* const hosts_;
   const std::function<void(const kube::Json&)> on_object_;
   const std::function<void()> on_free_;
-  std::map<std::string, State> states_;                        // by function key
-  std::set<std::string> changed_;                              // keys: to be looked at
-  std::map<std::string, std::pair<std::string, int>> events_;  // name -> first time, count
-  const std::string process_ = NewUuid();  // what an earlier operator wrote is not counted on
+  std::map<std::string, State> states_;  // by function key
+  std::set<std::string> changed_;        // keys: to be looked at
+  std::map<std::string, Event> events_;  // by a hash of what they say, at most kMaxEvents
+  std::deque<std::string> event_order_;  // their keys, oldest first
 };
 
 }  // namespace wsf::control

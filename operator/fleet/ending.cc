@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/base/impossible.h"
 #include "operator/fleet/fleet.h"
 
 namespace wsf::fleet {
@@ -59,7 +60,9 @@ void Fleet::CloseSurplus(const std::string& key, int surplus, TimePoint now,
   }
   if (!starts.surplus_since) starts.surplus_since = now;
   if (now < *starts.surplus_since + surplus_) return;
-  const spec::Function& function = functions_.at(key);
+  const auto found = functions_.find(key);
+  if (found == functions_.end()) return Impossible("a surplus of no function");
+  const spec::Function& function = found->second;
   std::vector<Instance*> free;
   ForEach(function, [&](Instance& instance) {
     if (instance.phase != Phase::kFree) return;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/impossible.h"
 #include "operator/fleet/failure.h"
 
 namespace wsf::fleet {
@@ -22,6 +23,14 @@ Duration BackOff(int failures) {
 const Instance* Fleet::Find(const std::string& uid) const {
   const auto found = instances_.find(uid);
   return found == instances_.end() ? nullptr : &found->second;
+}
+
+const std::string& Fleet::Revision(const std::string& function_key) const {
+  static const std::string kNone;
+  const auto found = starts_.find(function_key);
+  if (found != starts_.end()) return found->second.revision;
+  Impossible("a function without its starts");
+  return kNone;
 }
 
 // ---- What happened ----
@@ -97,10 +106,13 @@ void Fleet::OnServerEnded(Instance* instance, TimePoint now) {
 void Fleet::OnPodGone(const std::string& uid) {
   const auto found = instances_.find(uid);
   if (found == instances_.end()) return;
+  const std::string key = found->second.group;
   LeaveGroup(&found->second);
   unknown_.erase(uid);
   instance_deadlines_.Set(uid, std::nullopt);
   instances_.erase(found);
+  // A label that names no function is anybody's to invent.
+  if (!groups_.contains(key) && !functions_.contains(key)) starts_.erase(key);
 }
 
 void Fleet::OnPodsListed(TimePoint now) {
@@ -227,6 +239,7 @@ void Fleet::OnCloseAnswered(const std::string& uid, bool closed, TimePoint now) 
 }
 
 void Fleet::OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now) {
+  if (!functions_.contains(function_key)) return;
   const auto group = groups_.find(function_key);
   const bool known = group != groups_.end() &&
                      std::ranges::any_of(group->second.members, [&name](const Instance* each) {
@@ -242,6 +255,7 @@ void Fleet::OnNameTaken(const std::string& function_key, const std::string& name
 
 void Fleet::OnCreateUnanswered(const std::string& function_key, const std::string& name,
                                TimePoint now) {
+  if (!functions_.contains(function_key)) return;
   Starts& starts = starts_[function_key];
   starts.creating[name] = now + BackOff(++starts.unanswered);
   changed_functions_.insert(function_key);
@@ -249,6 +263,7 @@ void Fleet::OnCreateUnanswered(const std::string& function_key, const std::strin
 
 void Fleet::OnCreateFailed(const std::string& function_key, const std::string& name,
                            const std::string& message, TimePoint now) {
+  if (!functions_.contains(function_key)) return;
   Starts& starts = starts_[function_key];
   starts.creating.erase(name);
   ++starts.failures;

@@ -196,9 +196,7 @@ class Fleet {
   const Instance* Find(const std::string& uid) const;
   Counts Count(const std::string& function_key) const;
   /// The current revision of a function that is known.
-  const std::string& Revision(const std::string& function_key) const {
-    return starts_.at(function_key).revision;
-  }
+  const std::string& Revision(const std::string& function_key) const;
   /// Why the last start failed while its back-off runs; status and handshakes show it.
   std::optional<http::Refusal> LastFailure(const std::string& function_key, TimePoint now) const;
   /// How many sessions may be brought to an instance now.
@@ -288,6 +286,7 @@ class Fleet {
   /// Its server has ended: while it is started again nobody is sent there.
   void OnServerEnded(Instance* instance, TimePoint now);
   void MakeFree(Instance* instance, TimePoint now);
+  bool IsRetired(const Instance& instance, const spec::Function& function) const;
   int TakenSlots(const Instance& instance, int sessions) const;
   std::string NextName(const spec::Function& function);
   /// The gateway of the one who has waited longest; "" where nobody waits.

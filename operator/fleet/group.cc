@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/impossible.h"
 #include "operator/fleet/fleet.h"
 
 namespace wsf::fleet {
@@ -114,9 +115,9 @@ std::optional<TimePoint> Fleet::DeadlineOf(const Instance& instance) const {
   if (instance.phase == Phase::kFree) {
     if (!instance.proven) next.Consider(instance.free_since + kProven);
     if (!instance.closable) next.Consider(started_ + kNoClosing);
-    if (!instance.aged) {
-      next.Consider(instance.born + seconds(function->spec.warm_max_age_seconds));
-    }
+  }
+  if (!instance.aged && instance.phase != Phase::kEnding) {
+    next.Consider(instance.born + seconds(function->spec.warm_max_age_seconds));
   }
   if (instance.resting) next.Consider(instance.rests_until);
   return next.at();
@@ -127,7 +128,12 @@ std::optional<TimePoint> Fleet::DeadlineOf(const spec::Function& function, TimeP
   const auto consider = [&next, now](TimePoint at) {
     if (at > now) next.Consider(at);
   };
-  const Starts& starts = starts_.at(function.key());
+  const auto found = starts_.find(function.key());
+  if (found == starts_.end()) {
+    Impossible("a function without its starts");
+    return std::nullopt;
+  }
+  const Starts& starts = found->second;
   if (starts.surplus_since) consider(*starts.surplus_since + surplus_);
   consider(starts.back_off_until);  // also where a proven instance has made the failures forgotten
   if (starts.short_of_starts) consider(start_rate_.Next());
@@ -160,11 +166,18 @@ Counts Fleet::Count(const std::string& function_key) const {
   return counts;
 }
 
+// One that is shared without end would outlive its relay's certificate. Where maxInstances may
+// leave no room for another it goes on: its last reports may be refused then, its termination
+// message not.
+bool Fleet::IsRetired(const Instance& instance, const spec::Function& function) const {
+  return instance.aged && function.spec.instance_concurrency > 1 && !function.spec.max_instances;
+}
+
 int Fleet::TakenSlots(const Instance& instance, int sessions) const {
   const spec::Function* function = FunctionOf(instance);
-  // The places of an old revision are nobody's any more.
-  const bool lost = function != nullptr &&
-                    (instance.closing || instance.pod.revision != Revision(function->key()));
+  // The places of an old revision are nobody's any more, nor are those of an old instance.
+  const bool lost = function != nullptr && (instance.closing || IsRetired(instance, *function) ||
+                                            instance.pod.revision != Revision(function->key()));
   return lost ? static_cast<int>(function->spec.instance_concurrency) : std::max(1, sessions);
 }
 
@@ -176,6 +189,7 @@ int Fleet::Slots(const Instance& instance) const {
   const auto sessions = static_cast<int>(instance.sessions.size());
   // No new session gets old code (S3-05), and none an instance whose sessions are not known.
   const bool shared = instance.phase == Phase::kLive && sessions > 0 && !function->spec.suspend &&
+                      !IsRetired(instance, *function) &&
                       instance.pod.revision == Revision(function->key());
   return shared ? std::max(0, places - sessions) : 0;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/fleet/waiting_list.h"
 
+#include "common/base/impossible.h"
+
 namespace wsf::fleet {
 
 void WaitingList::Add(const Waiter& waiter) {
@@ -46,12 +48,19 @@ std::size_t WaitingList::Count(const std::string& function_key) const {
 
 const Waiter* WaitingList::Oldest(const std::string& function_key) const {
   const Queue* queue = Find(function_key);
-  return queue == nullptr ? nullptr : &waiters_.at(queue->begin()->second);
+  return queue == nullptr ? nullptr : Get(queue->begin()->second);
 }
 
 const Waiter* WaitingList::Newest(const std::string& function_key) const {
   const Queue* queue = Find(function_key);
-  return queue == nullptr ? nullptr : &waiters_.at(queue->rbegin()->second);
+  return queue == nullptr ? nullptr : Get(queue->rbegin()->second);
+}
+
+const Waiter* WaitingList::Get(const std::string& request_id) const {
+  const auto found = waiters_.find(request_id);
+  if (found != waiters_.end()) return &found->second;
+  Impossible("a queue names a waiter that is not there");
+  return nullptr;
 }
 
 }  // namespace wsf::fleet

@@ -41,6 +41,7 @@ class WaitingList {
   using Queue = std::set<std::pair<std::int64_t, std::string>>;  // since, request id
 
   const Queue* Find(const std::string& function_key) const;
+  const Waiter* Get(const std::string& request_id) const;
 
   std::map<std::string, Waiter> waiters_;  // by request id
   std::map<std::string, Queue> queues_;    // by function key; none is empty

@@ -36,6 +36,7 @@ v1::SessionRecord ReadRecord(const Json& json) {
   record.set_status_code(static_cast<int>(Number(json, "statusCode")));
   record.set_status(json::Text(json, "status"));
   record.set_reason(json::Text(json, "reason"));
+  record.set_message(json::Text(json, "message"));
   record.set_closed_by(json::Text(json, "closedBy"));
   record.set_close_code(static_cast<int>(Number(json, "closeCode")));
   record.set_close_reason(json::Text(json, "closeReason"));

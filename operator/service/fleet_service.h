@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -14,6 +15,10 @@ namespace wsf::service {
 /// The way back to one gateway. Thread-safe; messages sent after the stream has ended are dropped.
 class GatewayLink {
  public:
+  /// Messages beyond those of the beginning, up to InSync, that may wait for a gateway that reads
+  /// none. Then its stream is ended, and a new one begins with all anew.
+  static constexpr std::size_t kMaxQueued = 100'000;
+
   virtual ~GatewayLink() = default;
   virtual void Send(v1::ToGateway message) = 0;
 };

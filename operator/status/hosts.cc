@@ -3,6 +3,8 @@
 
 #include <tuple>
 
+#include "common/base/impossible.h"
+
 namespace wsf::status {
 
 std::set<std::string> Hosts::OnFunction(const spec::Function& function) {
@@ -30,7 +32,9 @@ std::set<std::string> Hosts::OnFunctionGone(const std::string& key) {
 
 std::set<std::string> Hosts::Rivals(const std::string& key) const {
   std::set<std::string> rivals;
-  for (const std::string& host : claims_.at(key).hosts) {
+  const auto own = claims_.find(key);
+  if (own == claims_.end()) return rivals;
+  for (const std::string& host : own->second.hosts) {
     const auto keys = claimed_by_.find(host);
     if (keys != claimed_by_.end()) rivals.insert(keys->second.begin(), keys->second.end());
   }
@@ -44,8 +48,17 @@ std::map<std::string, std::string> Hosts::LostBy(const std::string& key) const {
   if (own == claims_.end()) return lost;
   for (const std::string& host : own->second.hosts) {
     const auto* oldest = &*own;
-    for (const std::string& other : claimed_by_.at(host)) {
+    const auto keys = claimed_by_.find(host);
+    if (keys == claimed_by_.end()) {
+      Impossible("a claim that its host does not know");
+      continue;
+    }
+    for (const std::string& other : keys->second) {
       const auto rival = claims_.find(other);
+      if (rival == claims_.end()) {
+        Impossible("a host that is claimed by nobody");
+        continue;
+      }
       if (std::tie(rival->second.created, rival->second.uid) <
           std::tie(oldest->second.created, oldest->second.uid)) {
         oldest = &*rival;

@@ -98,6 +98,25 @@ def test_D06_house_L2_S12_an_owner_that_appears_late(untouched, owner):
     check_untouched(rig)
 
 
+def test_D41_a_finalizer_of_somebody_elses_is_kept_when_ours_is_put_back(rig):
+    """It is added while our write is under way, which was made of an older version."""
+    client, _ = rig.open()
+    name = rig.pods()[0]["metadata"]["name"]
+    wait_for(lambda: rig.function()["status"].get("live"), "the instance is known to be live")
+    added = []
+
+    def before(point):
+        if point == "PATCH pods finalizers" and not added:
+            added.append(patch_pod(rig, name, {"finalizers": ["example.com/hold"]}))
+    rig.proxy.before = before
+    patch_pod(rig, name, {"finalizers": []})
+    wait_for(lambda: "wsf.dev/ledger" in rig.pods()[0]["metadata"].get("finalizers", []), "it is put back")
+    assert added and "example.com/hold" in rig.pods()[0]["metadata"]["finalizers"]
+    patch_pod(rig, name, {"finalizers": ["wsf.dev/ledger"]})
+    client.end()
+    rig.rest()
+
+
 @pytest.mark.parametrize("body", [
     {"spec": "a"}, {"spec": []}, {"spec": {"containers": "a"}},
     {"spec": {"containers": ["a"], "initContainers": [5]}},

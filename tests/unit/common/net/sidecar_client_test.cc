@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/descriptors.h"
 
 namespace wsf::net {
 namespace {
@@ -74,6 +77,44 @@ TEST_F(SidecarClientTest, D08_AnEndThatComesWithTheDeadlineTouchesNothingThatHas
   std::this_thread::sleep_until(due + std::chrono::milliseconds(10));
   io_.run();
   EXPECT_EQ(answer_.value().http_status, 200);
+}
+
+// What ended the operator seconds after two hundred sessions: answers, ends and deadlines of many
+// asks that come together.
+TEST(SidecarClients, D08_OfTwoThousandAtOnceEachIsAnsweredOnce) {
+  constexpr int kAsks = 2000;
+  RaiseDescriptorLimit();
+  boost::asio::io_context io;
+  boost::asio::io_context others;
+  tcp::acceptor listener(others);
+  const tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
+  listener.open(any.protocol());
+  listener.bind(any);
+  listener.listen(kAsks);
+  const std::string address = absl::StrCat("127.0.0.1:", listener.local_endpoint().port());
+  std::vector<int> answers(kAsks);
+  for (int i = 0; i < kAsks; ++i) {
+    AskSidecar(io, {address, "token", "state", "", ""},
+               [&answers, i](const ControlAnswer&) { ++answers[static_cast<std::size_t>(i)]; });
+  }
+  const auto due = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  listener.non_blocking(true);
+  std::thread sidecars([&] {
+    std::vector<tcp::socket> peers;
+    boost::system::error_code ignored;
+    while (peers.size() < kAsks && std::chrono::steady_clock::now() < due) {
+      tcp::socket peer(others);
+      if (listener.accept(peer, ignored)) continue;  // nobody is there now
+      peers.push_back(std::move(peer));
+      boost::asio::write(peers.back(), boost::asio::buffer("HTTP/1.1 200 OK\r\n\r\nfree", 23),
+                         ignored);
+    }
+    std::this_thread::sleep_until(due);
+    for (std::size_t i = 0; i < peers.size(); i += 2) peers[i].close(ignored);
+  });
+  io.run();
+  sidecars.join();
+  EXPECT_EQ(std::ranges::count(answers, 1), kAsks);
 }
 
 }  // namespace

@@ -361,5 +361,17 @@ TEST_F(FleetTest, ATakenWaiterIsNoDemandAnyMore) {
   EXPECT_EQ(fleet_.Count("ns/f").live_sessions, 1);
 }
 
+TEST_F(FleetTest, D44_WhatALabelNamesIsForgottenWithItsLastPod) {
+  const std::string uid = Appear({"ns/f", "f-1-9", "f-1"});  // its function is not known
+  fleet_.Plan(now_);
+  fleet_.OnPodGone(uid);
+  fleet_.OnCreateFailed("ns/f", "f-1-9", "no", now_);
+  fleet_.OnFunction(MakeFunction(), now_);
+  Wait("1");
+  const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
+  ASSERT_EQ(creates.size(), 1u);
+  EXPECT_EQ(creates[0].name, creates[0].revision + "-1");
+}
+
 }  // namespace
 }  // namespace wsf::fleet

@@ -31,6 +31,36 @@ TEST_F(SharingTest, A27_ALiveInstanceIsToldAgainWithTheSlotsThatAreLeft) {
   EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).at(0).slots, 1);
 }
 
+// It would be told for as long as somebody is there, and outlive the certificate that it reports
+// by.
+TEST_F(SharingTest, D01_A27_AnOldInstanceTakesNoNewSessionsAlthoughItHasPlaces) {
+  fleet_.OnFunction(MakeFunction(R"({"instanceConcurrency": 3, "warmMaxAgeSeconds": 60})"), now_);
+  Wait("1");
+  const std::string uid = StartFree();
+  fleet_.OnTaken(uid, "1", {});
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).at(0).slots, 2);
+  const auto due = fleet_.NextDeadline(now_);
+  ASSERT_TRUE(due);
+  EXPECT_LE(*due, now_ + 60s);
+  now_ += 60s;
+  EXPECT_EQ(Only<TellWithdraw>(fleet_.Plan(now_)).size(), 1u);
+  Wait("2");
+  EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_)).size(), 1u);
+}
+
+TEST_F(SharingTest, D01_A27_WhereMaxInstancesLeavesNoRoomAnOldInstanceGoesOn) {
+  fleet_.OnFunction(
+      MakeFunction(R"({"instanceConcurrency": 3, "warmMaxAgeSeconds": 60, "maxInstances": 1})"),
+      now_);
+  Wait("1");
+  fleet_.OnTaken(StartFree(), "1", {});
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_)).at(0).slots, 2);
+  now_ += 60s;
+  Wait("2");
+  EXPECT_TRUE(Only<TellWithdraw>(fleet_.Plan(now_)).empty());
+  EXPECT_TRUE(Only<TellRefuse>(fleet_.Plan(now_)).empty());
+}
+
 TEST_F(SharingTest, A27_OpenPlacesOfLiveInstancesStartNothing) {
   fleet_.OnFunction(MakeFunction(R"({"instanceConcurrency": 3})"), now_);
   Wait("1");
