@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/descriptors.h"
 #include "common/base/ids.h"
+#include "common/base/impossible.h"
 #include "common/net/admin.h"
 #include "common/net/await.h"
 #include "common/net/listener.h"
@@ -116,6 +117,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  wsf::observe::LogTheImpossible();
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to clients that have gone
   boost::asio::io_context io(1);
   const absl::StatusOr<wsf::door::Trusted> trusted =
@@ -127,8 +129,7 @@ int main(int argc, char** argv) {
   limits.in_all = MaxConnections(flags.max_connections);
   if (flags.max_connections_per_address > 0) limits.per_address = flags.max_connections_per_address;
   wsf::net::Admission admission(limits);
-  wsf::door::Memory memory(flags.memory_limit > 0 ? flags.memory_limit
-                                                  : wsf::door::ControlGroupLimit());
+  wsf::door::Memory memory(flags.memory_limit);
 
   // Read for each attempt: the Secret behind the files rotates.
   const auto dial = [folder = flags.tls_folder](const std::string& address) {
@@ -180,6 +181,7 @@ int main(int argc, char** argv) {
     });
   };
   await_signal();
+  const auto is_ready = [&] { return broker.in_sync() && !drain.begun(); };
   const auto closed = [&]() -> std::optional<wsf::http::Refusal> {
     if (drain.begun()) return wsf::http::GatewayDraining();
     if (memory.IsShort(std::chrono::steady_clock::now())) return wsf::http::GatewayFull();
@@ -190,8 +192,9 @@ int main(int argc, char** argv) {
     metrics.Observe("wsf_start_seconds", start == Start::kWarm ? "kind=\"warm\"" : "kind=\"cold\"",
                     std::chrono::duration<double>(took).count());
   };
-  const wsf::front::Handshake::Parts parts = {io,      broker, exposure,   *trusted,      admission,
-                                              *buffer, closed, on_refused, on_established};
+  const wsf::front::Handshake::Parts parts = {io,         broker,        exposure, *trusted,
+                                              admission,  *buffer,       is_ready, closed,
+                                              on_refused, on_established};
   const wsf::door::Door::Parts door_parts = {
       admission, *trusted, tls.get(),
       [&](wsf::door::Arrival arrival) {
@@ -215,13 +218,17 @@ int main(int argc, char** argv) {
     accept(flags.tls_listen, "--tls-listen",
            [&tls_door](tcp::socket client) { tls_door.Take(std::move(client)); });
   }
-  const wsf::net::AdminPages pages = {[&metrics] { return metrics.Text(); }, [] { return true; },
-                                      [&] { return broker.in_sync() && !drain.begun(); }};
+  const auto text = [&metrics] {
+    metrics.Set("wsf_impossible_total", "", static_cast<double>(wsf::ImpossibleCount()));
+    return metrics.Text();
+  };
+  const wsf::net::AdminPages pages = {text, [] { return true; }, is_ready};
   accept(flags.admin_listen, "--admin-listen", [&](tcp::socket client) {
     wsf::net::Spawn(io.get_executor(), wsf::net::ServeAdmin(std::move(client), &pages));
   });
   Log(Level::kInfo, "serving", {{"clients", flags.listen}});
   link->Start();
   io.run();
+  wsf::observe::FinishLog();
   std::_Exit(0);  // gRPC's threads end with the process
 }

@@ -5,6 +5,7 @@
 #include <boost/asio/ip/address_v6.hpp>
 
 #include "absl/strings/ascii.h"
+#include "common/http/head.h"
 
 namespace wsf::http {
 namespace {
@@ -28,6 +29,13 @@ bool IsAddress6(std::string_view text) {
   return !error;
 }
 
+std::string_view WithoutScheme(std::string_view url) {
+  for (const std::string_view scheme : {"http://", "https://", "ws://", "wss://"}) {
+    if (EqualIgnoringCase(url.substr(0, scheme.size()), scheme)) return url.substr(scheme.size());
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string NormalHost(std::string_view host) {
@@ -46,6 +54,19 @@ std::optional<Authority> ParseAuthority(std::string_view text) {
   if (!rest.empty()) rest.remove_prefix(1);
   if (!IsPort(rest)) return std::nullopt;
   return Authority{NormalHost(host), std::string(rest)};
+}
+
+std::optional<std::string> PathOfTarget(std::string_view target, std::string_view host) {
+  if (target.substr(0, 1) == "/") return std::string(target);
+  const std::string_view rest = WithoutScheme(target);
+  const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+  const auto named = ParseAuthority(rest.substr(0, end));
+  const auto said = ParseAuthority(host);
+  if (!named || !said || named->host != said->host || named->port != said->port) {
+    return std::nullopt;
+  }
+  const std::string_view path = rest.substr(end);
+  return path.substr(0, 1) == "/" ? std::string(path) : "/" + std::string(path);
 }
 
 }  // namespace wsf::http

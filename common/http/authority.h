@@ -17,6 +17,10 @@ struct Authority {
 /// none.
 std::optional<Authority> ParseAuthority(std::string_view text);
 
+/// The path and query of a target, if it is one or an absolute URL of `host`, what its Host field
+/// says (RFC 9112 3.2.2); nothing for any other.
+std::optional<std::string> PathOfTarget(std::string_view target, std::string_view host);
+
 /// The one form of a host's name in which two are compared: lower case, without the last dot of a
 /// fully qualified one.
 std::string NormalHost(std::string_view host);

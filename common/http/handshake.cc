@@ -29,6 +29,12 @@ bool IsKey(std::string_view text) {
          bytes.size() == 16;
 }
 
+// Java's client says that its request has a body of 0 bytes, and some servers that their 101 has
+// one: which is true.
+bool SaysEmpty(const Fields& fields) {
+  return fields.Count("Content-Length") == 1 && fields.Find("Content-Length") == "0";
+}
+
 // The name of an extension without its parameters.
 std::string ExtensionName(std::string_view element) {
   const std::string_view name = element.substr(0, element.find(';'));
@@ -42,10 +48,7 @@ std::optional<std::string_view> WhatIsWrong(const RequestHead& head) {
   if (fields.Count("Host") != 1 || !ParseAuthority(*fields.Find("Host"))) {
     return "send exactly one Host, a name or an address";
   }
-  // Java's client says that its body has 0 bytes, which is true.
-  const bool says_empty =
-      fields.Count("Content-Length") == 1 && fields.Find("Content-Length") == "0";
-  if ((fields.Count("Content-Length") > 0 && !says_empty) ||
+  if ((fields.Count("Content-Length") > 0 && !SaysEmpty(fields)) ||
       fields.Count("Transfer-Encoding") > 0) {
     return "a WebSocket handshake has no body";
   }
@@ -78,7 +81,9 @@ std::optional<Refusal> CheckHandshake(const RequestHead& head) {
   if (head.fields.size() > kMaxFields) return HeadTooLarge();
   const auto upgrade = head.fields.Find("Upgrade");
   if (!upgrade || !EqualIgnoringCase(*upgrade, "websocket")) return NotAnUpgrade();
-  if (!absl::StartsWith(head.target, "/")) return BadRequest(400, "the target is not a path");
+  if (!absl::StartsWith(head.target, "/")) {
+    return BadRequest(400, "the target is neither a path nor a URL of its Host");
+  }
   if (const auto wrong = WhatIsWrong(head)) return BadRequest(400, *wrong);
   return std::nullopt;
 }
@@ -109,8 +114,11 @@ absl::Status CheckSwitchingProtocols(const AnswerHead& head, const Offer& offer)
       *fields.Find("Sec-WebSocket-Accept") != AcceptFor(offer.key)) {
     return invalid("its Sec-WebSocket-Accept does not fit the key");
   }
-  if (fields.Count("Content-Length") > 0 || fields.Count("Transfer-Encoding") > 0) {
-    return invalid("it announces a body");
+  if (fields.Count("Content-Length") > 0 && !SaysEmpty(fields)) {
+    return invalid("its Content-Length announces a body");
+  }
+  if (fields.Count("Transfer-Encoding") > 0) {
+    return invalid("its Transfer-Encoding announces a body");
   }
   const auto subprotocols = fields.List("Sec-WebSocket-Protocol");
   if (subprotocols.size() > 1 ||

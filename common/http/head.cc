@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/http/head.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -10,7 +11,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 namespace wsf::http {
 namespace {
@@ -61,6 +61,39 @@ void AppendFields(const Fields& fields, std::string* out) {
   out->append("\r\n");
 }
 
+// Where the element at the front of a list ends: at the first comma outside of quotes.
+std::size_t ElementSize(std::string_view list) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (quoted && list[i] == '\\') {
+      ++i;
+    } else if (list[i] == '"') {
+      quoted = !quoted;
+    } else if (list[i] == ',' && !quoted) {
+      return i;
+    }
+  }
+  return list.size();
+}
+
+void SplitList(std::string_view list, std::vector<std::string_view>* elements) {
+  while (!list.empty()) {
+    const std::size_t size = ElementSize(list);
+    const absl::string_view element = absl::StripAsciiWhitespace(View(list.substr(0, size)));
+    if (!element.empty()) elements->emplace_back(element.data(), element.size());
+    list.remove_prefix(std::min(list.size(), size + 1));
+  }
+}
+
+// A status line that ends behind its three digits lacks a space, which Beast insists on; browsers
+// and others do without (RFC 9112 4: what a recipient may make of it).
+std::string WithReasonSpace(std::string_view head) {
+  constexpr std::size_t kStatusEnd = std::string_view("HTTP/1.1 101").size();
+  std::string whole(head);
+  if (whole.substr(std::min(kStatusEnd, whole.size()), 2) == "\r\n") whole.insert(kStatusEnd, " ");
+  return whole;
+}
+
 }  // namespace
 
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
@@ -91,11 +124,7 @@ std::optional<std::string_view> Fields::Find(std::string_view name) const {
 std::vector<std::string_view> Fields::List(std::string_view name) const {
   std::vector<std::string_view> elements;
   for (const Field& field : fields_) {
-    if (!EqualIgnoringCase(field.name, name)) continue;
-    for (absl::string_view part : absl::StrSplit(field.value, ',')) {
-      part = absl::StripAsciiWhitespace(part);
-      if (!part.empty()) elements.emplace_back(part.data(), part.size());
-    }
+    if (EqualIgnoringCase(field.name, name)) SplitList(field.value, &elements);
   }
   return elements;
 }
@@ -117,6 +146,7 @@ std::optional<std::size_t> HeadSize(std::string_view bytes) {
 }
 
 absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head) {
+  if (head.substr(0, 2) == "\r\n") head.remove_prefix(2);
   beast_http::request_parser<beast_http::empty_body> parser;
   if (absl::Status status = RunParser(head, &parser); !status.ok()) return status;
   const auto& message = parser.get();
@@ -126,7 +156,7 @@ absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head) {
 
 absl::StatusOr<AnswerHead> ParseAnswerHead(std::string_view head) {
   beast_http::response_parser<beast_http::empty_body> parser;
-  if (absl::Status status = RunParser(head, &parser); !status.ok()) return status;
+  if (absl::Status status = RunParser(WithReasonSpace(head), &parser); !status.ok()) return status;
   const auto& message = parser.get();
   return AnswerHead{static_cast<int>(message.result_int()), Copy(message.reason()),
                     static_cast<int>(message.version()), CopyFields(message)};

@@ -30,7 +30,8 @@ class Fields {
   std::size_t Count(std::string_view name) const;
   /// The first value; nothing when the field is absent.
   std::optional<std::string_view> Find(std::string_view name) const;
-  /// The elements of all fields of that name, read as comma-separated lists (RFC 9110 5.6.1).
+  /// The elements of all fields of that name, read as comma-separated lists (RFC 9110 5.6.1);
+  /// a comma in a quoted string separates nothing.
   std::vector<std::string_view> List(std::string_view name) const;
   /// Whether List(name) holds `token`, without case.
   bool HasToken(std::string_view name, std::string_view token) const;
@@ -61,7 +62,8 @@ struct AnswerHead {
 std::optional<std::size_t> HeadSize(std::string_view bytes);
 
 /// Parses a complete head. Stricter than RFC 9112: no obs-fold, no bare CR or LF, no NUL, no space
-/// before a colon. InvalidArgument says what is wrong.
+/// before a colon. As liberal as it: one empty line before a request, a status line without the
+/// space before its reason. InvalidArgument says what is wrong.
 absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head);
 absl::StatusOr<AnswerHead> ParseAnswerHead(std::string_view head);
 

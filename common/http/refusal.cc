@@ -30,7 +30,7 @@ Refusal UnknownFunction() {
 
 Refusal HeadTooLarge() {
   return Make(431, 0, Reason::kHeaderTooLarge,
-              "the request head is over 16 KiB or has more than 100 fields");
+              "the request head is over 15 KiB or has more than 100 fields");
 }
 
 Refusal HeadTooSlow() {

@@ -58,6 +58,7 @@ std::string RecordJson(const v1::SessionRecord& record) {
   object.Number("statusCode", record.status_code());
   object.Text("status", record.status());
   object.Text("reason", record.reason());
+  object.Text("message", record.message());
   object.Text("closedBy", record.closed_by());
   if (record.close_code() != 0) object.Number("closeCode", record.close_code());
   object.Text("closeReason", record.close_reason());

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +13,7 @@
 #include "common/net/deadline.h"
 #include "common/net/endpoint.h"
 #include "common/net/head_reader.h"
-#include "common/net/lost_peer.h"
+#include "common/net/tuning.h"
 #include "gateway/door/proxy_protocol.h"
 
 namespace wsf::door {
@@ -24,16 +25,26 @@ constexpr auto kNothingNew = std::chrono::milliseconds(100);
 // Told why they are turned away; more at once are just hung up on.
 constexpr int kMaxTurningAway = 32;
 
+// Of the peer; "" when it has reset the connection already.
 std::string AddressOf(net::Connection& connection) {
   net::error_code error;
   const auto peer = connection.socket().remote_endpoint(error);
-  return net::PlainAddress(peer.address()).to_string();
+  return error ? "" : net::PlainAddress(peer.address()).to_string();
 }
 
-// Looks at what has come, without taking it.
-std::string_view Peek(net::Connection& connection, char* buffer, std::size_t size) {
-  const ssize_t n = recv(connection.descriptor(), buffer, size, MSG_PEEK | MSG_DONTWAIT);
-  return {buffer, n > 0 ? static_cast<std::size_t>(n) : 0};
+// Waits for something to come and looks at it, without taking it; "" = nothing comes any more, or
+// time is up.
+net::awaitable<std::string_view> Peek(net::Connection& connection, const net::Deadline& deadline,
+                                      char* buffer, std::size_t size) {
+  net::error_code error;
+  while (!deadline.passed()) {
+    co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
+    if (error) break;
+    const ssize_t n = recv(connection.descriptor(), buffer, size, MSG_PEEK | MSG_DONTWAIT);
+    if (n > 0) co_return std::string_view(buffer, static_cast<std::size_t>(n));
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) break;  // else a wait that ended for nothing
+  }
+  co_return std::string_view();
 }
 
 // Readable again only when this many bytes have come.
@@ -41,6 +52,12 @@ void WakeAt(net::Connection& connection, std::size_t bytes) {
   net::error_code ignored;
   connection.socket().set_option(
       boost::asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), ignored);
+}
+
+std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
+  if (status.ok()) return std::nullopt;
+  if (absl::IsDeadlineExceeded(status)) return http::HeadTooSlow();
+  return http::BadRequest(400, std::string(status.message()));
 }
 
 }  // namespace
@@ -66,20 +83,25 @@ std::string Door::Refuse(const http::Refusal& refusal) {
 
 net::awaitable<void> Door::Receive(net::Connection connection) {
   const TimePoint until = std::chrono::steady_clock::now() + kHeadTime;
-  net::error_code error;
-  connection.socket().set_option(boost::asio::ip::tcp::no_delay(true), error);
-  net::GiveUpWhenLost(connection.socket(), net::kLostClient);
+  net::TuneForClient(connection.socket());
   Client client;
   client.ip = client.peer_ip = AddressOf(connection);
-  std::optional<http::Refusal> refusal;
+  if (client.ip.empty()) co_return;
+  absl::Status status;
   bool tls = options_.speaks == Speaks::kTls;
   {
     net::Deadline deadline(connection.socket(), kHeadTime);
     const bool proxied = options_.expects_proxy_header && parts_.trusted.Contains(client.ip);
-    if (proxied) refusal = co_await ReadProxy(connection, deadline, client);
-    if (!refusal && options_.speaks == Speaks::kEither) tls = co_await AsksForTls(connection);
-    if (deadline.passed()) refusal = http::HeadTooSlow();
+    if (proxied) status = co_await ReadProxy(connection, deadline, client);
+    if (status.ok() && options_.speaks != Speaks::kPlain) {
+      const auto first = co_await FirstByte(connection, deadline);
+      if (!first) status = absl::UnavailableError("the peer left");
+      tls = tls || (first && tls::BeginsTls(*first));
+    }
+    if (deadline.passed()) status = absl::DeadlineExceededError("too slow");
   }
+  if (absl::IsUnavailable(status)) co_return;  // a load balancer's check: nobody is told
+  std::optional<http::Refusal> refusal = RefusalOf(status);
   // Behind a trusted proxy the client is known when its request head is (front/handshake).
   const bool known = !parts_.trusted.Contains(client.peer_ip);
   if (!refusal && known && !connection.Add(parts_.admission.EnterFrom(client.ip))) {
@@ -94,24 +116,23 @@ net::awaitable<void> Door::Receive(net::Connection connection) {
   parts_.on_arrival(Arrival{std::move(connection), std::move(client), until});
 }
 
-net::awaitable<std::optional<http::Refusal>> Door::ReadProxy(net::Connection& connection,
-                                                             const net::Deadline& deadline,
-                                                             Client& client) {
+net::awaitable<absl::Status> Door::ReadProxy(net::Connection& connection,
+                                             const net::Deadline& deadline, Client& client) {
   std::array<char, kMaxProxyHeaderBytes> buffer;
   boost::asio::steady_timer pause(connection.socket().get_executor());
   std::size_t seen = 0;
   net::error_code error;
   while (!deadline.passed()) {
-    co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
-    const std::string_view bytes = Peek(connection, buffer.data(), buffer.size());
-    if (error || bytes.empty()) co_return http::BadRequest(400, "the connection ended at once");
+    const std::string_view bytes =
+        co_await Peek(connection, deadline, buffer.data(), buffer.size());
+    if (bytes.empty()) break;
     const auto header = ReadProxyHeader(bytes);
-    if (!header.ok()) co_return http::BadRequest(400, std::string(header.status().message()));
+    if (!header.ok()) co_return header.status();
     if (*header) {
       WakeAt(connection, 1);
       connection.Read(buffer.data(), (*header)->size);
       if (!(*header)->client_ip.empty()) client.ip = client.peer_ip = (*header)->client_ip;
-      co_return std::nullopt;
+      co_return absl::OkStatus();
     }
     WakeAt(connection, bytes.size() + 1);
     if (std::exchange(seen, bytes.size()) < bytes.size()) continue;
@@ -119,15 +140,16 @@ net::awaitable<std::optional<http::Refusal>> Door::ReadProxy(net::Connection& co
     pause.expires_after(kNothingNew);
     co_await pause.async_wait(net::Await(error));
   }
-  co_return http::HeadTooSlow();
+  if (deadline.passed()) co_return absl::DeadlineExceededError("too slow");
+  co_return absl::UnavailableError("the peer left");
 }
 
-net::awaitable<bool> Door::AsksForTls(net::Connection& connection) {
-  net::error_code error;
-  co_await connection.socket().async_wait(net::Connection::Socket::wait_read, net::Await(error));
+net::awaitable<std::optional<char>> Door::FirstByte(net::Connection& connection,
+                                                    const net::Deadline& deadline) {
   char first = 0;
-  const std::string_view bytes = Peek(connection, &first, 1);
-  co_return !error && !bytes.empty() && tls::BeginsTls(first);
+  const std::string_view bytes = co_await Peek(connection, deadline, &first, 1);
+  if (bytes.empty()) co_return std::nullopt;
+  co_return first;
 }
 
 net::awaitable<std::optional<http::Refusal>> Door::StartTls(net::Connection& connection,

@@ -51,13 +51,15 @@ class Door {
   net::awaitable<void> Receive(net::Connection connection);
   /// Counts and logs the refusal; its HTTP answer.
   std::string Refuse(const http::Refusal& refusal);
-  /// Reads the PROXY header; what is wrong with the connection otherwise.
-  net::awaitable<std::optional<http::Refusal>> ReadProxy(net::Connection& connection,
-                                                         const net::Deadline& deadline,
-                                                         Client& client);
+  /// Reads the PROXY header. DeadlineExceeded; Unavailable: the peer left without a word;
+  /// InvalidArgument says what is wrong.
+  net::awaitable<absl::Status> ReadProxy(net::Connection& connection, const net::Deadline& deadline,
+                                         Client& client);
   net::awaitable<std::optional<http::Refusal>> StartTls(net::Connection& connection, Client& client,
                                                         TimePoint until);
-  net::awaitable<bool> AsksForTls(net::Connection& connection);
+  /// The first byte, which is left where it is; nothing when there comes none.
+  net::awaitable<std::optional<char>> FirstByte(net::Connection& connection,
+                                                const net::Deadline& deadline);
 
   const Options options_;
   const Parts parts_;

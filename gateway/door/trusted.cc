@@ -42,6 +42,19 @@ std::optional<std::string> SchemeOf(std::string_view scheme) {
   return std::nullopt;
 }
 
+// Of lists that know no quotes: a client's quote would swallow what its proxy adds.
+std::vector<std::string_view> Elements(const http::Fields& fields, std::string_view name) {
+  std::vector<std::string_view> elements;
+  for (const http::Field& field : fields) {
+    if (!http::EqualIgnoringCase(field.name, name)) continue;
+    for (absl::string_view part : absl::StrSplit(field.value, ',')) {
+      part = absl::StripAsciiWhitespace(part);
+      if (!part.empty()) elements.emplace_back(part.data(), part.size());
+    }
+  }
+  return elements;
+}
+
 }  // namespace
 
 absl::StatusOr<Trusted> Trusted::Parse(const std::string& list) {
@@ -79,7 +92,7 @@ bool Trusted::Contains(const std::string& text) const {
 Client Trusted::Behind(const Client& peer, const http::Fields& fields) const {
   if (!Contains(peer.ip)) return peer;
   Client client = peer;
-  const std::vector<std::string_view> chain = fields.List("X-Forwarded-For");
+  const std::vector<std::string_view> chain = Elements(fields, "X-Forwarded-For");
   client.forwarded_for =
       absl::StrJoin(chain, ", ", [](std::string* out, std::string_view each) { *out += each; });
   for (auto each = chain.rbegin(); each != chain.rend(); ++each) {
@@ -88,7 +101,7 @@ Client Trusted::Behind(const Client& peer, const http::Fields& fields) const {
     client.ip = address->to_string();
     if (!Contains(client.ip)) break;
   }
-  const std::vector<std::string_view> schemes = fields.List("X-Forwarded-Proto");
+  const std::vector<std::string_view> schemes = Elements(fields, "X-Forwarded-Proto");
   if (!schemes.empty()) client.proto = SchemeOf(schemes.front()).value_or(client.proto);
   client.forwarded_host = std::string(fields.Find("X-Forwarded-Host").value_or(""));
   client.forwarded_prefix = std::string(fields.Find("X-Forwarded-Prefix").value_or(""));

@@ -6,6 +6,7 @@
 
 #include "common/base/reason.h"
 #include "common/net/sidecar_client.h"
+#include "common/observe/log.h"
 
 namespace wsf::front {
 namespace {
@@ -46,6 +47,11 @@ void Drain::EndSessions(TimePoint until) {
     }
   }
   TellMore();
+  if (Now() >= until && !broker_.live().empty()) {
+    observe::Log(observe::Level::kWarning, "sessions cut",
+                 {{"sessions", std::to_string(broker_.live().size())},
+                  {"error", "they had not ended 5 s after their sidecars were told to"}});
+  }
   if (broker_.is_empty() || Now() >= until) return on_over_();
   Await(std::min(until, Now() + kLook), [this, until] { EndSessions(until); });
 }

@@ -9,12 +9,13 @@
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/http/answer.h"
 #include "common/http/authority.h"
 #include "common/http/handshake.h"
 #include "common/net/deadline.h"
 #include "common/net/endpoint.h"
 #include "common/net/head_reader.h"
-#include "common/net/lost_peer.h"
+#include "common/net/tuning.h"
 #include "common/observe/log.h"
 
 namespace wsf::front {
@@ -26,7 +27,8 @@ using std::chrono::seconds;
 // From the dial to `taken`: one hop, and a sidecar may have to await its token for 5 s.
 constexpr auto kDialTime = seconds(7);
 constexpr auto kRoutesTime = seconds(10);  // H32
-constexpr int kLossesAfterTaken = 2;       // H26: tried once more
+constexpr std::string_view kCheckPath = "/_wsf/healthz";
+constexpr int kLossesAfterTaken = 2;  // H26: tried once more
 // On top of the time that the sidecar gives its server: it answers before that, whatever that does.
 constexpr auto kTakenMargin = seconds(5);
 // What a sidecar passes on, and the fields that it adds.
@@ -77,6 +79,8 @@ net::awaitable<void> Handshake::Run() {
   request_id_ = NewRequestId(UnixMicros());
   std::optional<http::Refusal> refusal = co_await ReadRequest();
   if (client_left_) co_return;
+  const bool was_check = co_await AnswerCheck();
+  if (was_check) co_return;
   if (!refusal) refusal = http::CheckHandshake(request_);
   if (!refusal) refusal = CheckClient();
   if (!refusal) refusal = co_await AwaitRoutes();
@@ -97,11 +101,24 @@ net::awaitable<std::optional<http::Refusal>> Handshake::ReadRequest() {
   absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
   if (!head.ok()) co_return http::BadRequest(400, std::string(head.status().message()));
   request_ = *std::move(head);
+  const std::string_view host = request_.fields.Find("Host").value_or("");
+  if (auto path = http::PathOfTarget(request_.target, host)) request_.target = *std::move(path);
   if (!bytes->rest.empty()) {
     std::optional<http::Refusal> wrong = http::CheckHandshake(request_);
     co_return wrong ? wrong : http::BadRequest(400, "bytes were sent before the 101");
   }
   co_return std::nullopt;
+}
+
+net::awaitable<bool> Handshake::AnswerCheck() {
+  const bool asks = request_.method == "GET" || request_.method == "HEAD";
+  if (!asks || request_.target.substr(0, request_.target.find('?')) != kCheckPath) co_return false;
+  const bool ready = parts_.is_ready();
+  std::string answer =
+      http::WholeAnswer(ready ? 200 : 503, "text/plain", ready ? "ok\n" : "wait\n");
+  if (request_.method == "HEAD") answer.resize(*http::HeadSize(answer));
+  co_await net::SendAndClose(std::move(client_), std::move(answer));
+  co_return true;
 }
 
 net::awaitable<std::optional<http::Refusal>> Handshake::AwaitRoutes() {
@@ -203,8 +220,7 @@ net::awaitable<Handshake::Tried> Handshake::Try(const v1::Free& instance) {
   std::optional<net::Deadline> deadline(std::in_place, sidecar_, kDialTime);
   co_await sidecar_.async_connect(*endpoint, net::Await(error));
   if (error || deadline->passed()) co_return LostSidecar(instance, false);
-  sidecar_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  net::GiveUpWhenLost(sidecar_, net::kLostInside);
+  net::TuneForInside(sidecar_);
   const std::string head = ForwardHead(request_, match, peer_, request_id_, instance, UnixMicros());
   co_await boost::asio::async_write(sidecar_, boost::asio::buffer(head), net::Await(error));
 

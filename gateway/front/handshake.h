@@ -34,6 +34,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
     const door::Trusted& trusted;
     net::Admission& admission;
     tunnel::ReadBuffer& buffer;
+    /// Whether new connections are to be sent here (H33).
+    std::function<bool()> is_ready;
     /// Why nobody is let in now (H31); nothing while the gateway serves.
     std::function<std::optional<http::Refusal>()> closed;
     std::function<void(const http::Refusal&, const std::string& request_id)> on_refused;
@@ -50,6 +52,8 @@ class Handshake : public std::enable_shared_from_this<Handshake> {
   enum class Tried { kOver, kNext, kLostAfterTaken, kStuck };
 
   net::awaitable<std::optional<http::Refusal>> ReadRequest();
+  /// Answers a load balancer's check (H33); false for any other request.
+  net::awaitable<bool> AnswerCheck();
   net::awaitable<std::optional<http::Refusal>> AwaitRoutes();
   /// What the connection and the head say together: SNI, exposure, load (H29, U10, H31).
   std::optional<http::Refusal> CheckClient();

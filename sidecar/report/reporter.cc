@@ -11,6 +11,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <memory>
 
 extern char** environ;
 
@@ -74,8 +75,11 @@ net::awaitable<Reporter::Answer> Reporter::Call(v1::Report report) {
   const ssize_t written = write(child.input, message.data(), message.size());
   close(child.input);
   boost::asio::steady_timer deadline(io_, kCallTime);
-  deadline.async_wait([pid = child.pid](const net::error_code& error) {
-    if (!error) kill(pid, SIGKILL);
+  // Its number may be another's once it is reaped, and a handler on its way cannot be recalled.
+  auto unreaped = std::make_shared<const pid_t>(child.pid);
+  deadline.async_wait([weak = std::weak_ptr(unreaped)](const net::error_code& error) {
+    const auto pid = weak.lock();
+    if (!error && pid != nullptr) kill(*pid, SIGKILL);
   });
   boost::asio::posix::stream_descriptor output(io_, child.output);
   std::array<char, 4096> part;
@@ -89,6 +93,7 @@ net::awaitable<Reporter::Answer> Reporter::Call(v1::Report report) {
   // The child's files are closed last when it exits, so this does not wait.
   int status = 0;
   const pid_t reaped = waitpid(child.pid, &status, 0);
+  unreaped.reset();
   const bool complete = reaped == child.pid && written == static_cast<ssize_t>(message.size());
   if (complete) answer.verdict = VerdictOf(status);
   co_return answer;

@@ -12,6 +12,7 @@
 #include "common/http/body_end.h"
 #include "common/http/refusal.h"
 #include "common/net/head_reader.h"
+#include "common/net/tuning.h"
 
 namespace wsf::slot {
 namespace {
@@ -72,7 +73,7 @@ net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint se
     co_return refused;
   }
   if (!error) {
-    server_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+    net::TuneForServer(server_);
     WatchClient();
     head_.fields.Remove("X-Wsf-Claim");
     head_.fields.Remove("X-Wsf-Settings");
@@ -156,6 +157,7 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
       result.http_status = 101;
       result.answer = *std::move(answer);
       result.early = std::move(pending_);
+      result.answer.fields.Remove("Content-Length");  // 0, and nothing that a 101 has
       Finish(&result.answer, request_id_);
       co_await SendToClient(http::Write(result.answer));
       // Stopped while the 101 went out: the server's connection is closed already.
@@ -236,6 +238,7 @@ net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
     result = co_await Refuse(http::ServerExited(), Reason::kUserProcessExited, Party::kServer);
   } else {
     result = co_await Refuse(http::ServerBroken(what), Reason::kUserCodeError, Party::kServer);
+    result.message = std::move(what);
   }
   co_return result;
 }

@@ -29,6 +29,7 @@ struct HandshakeResult {
   Reason reason = Reason::kNone;
   Party closed_by = Party::kServer;
   int http_status = 0;  ///< what the client was answered; 0 when it had left
+  std::string message;  ///< what was wrong with the server's answer, where that is why
   http::AnswerHead answer;
   std::string early;  ///< what the server sent behind its 101
 };

@@ -8,7 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/net/head_reader.h"
-#include "common/net/lost_peer.h"
+#include "common/net/tuning.h"
 #include "sidecar/slot/answers.h"
 
 namespace wsf::slot {
@@ -84,8 +84,7 @@ Session::Session(SessionParts parts, Socket client, http::RequestHead head,
 net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   server_address_ = server;
   net::error_code error;
-  client_.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  net::GiveUpWhenLost(client_, net::kLostInside);
+  net::TuneForInside(client_);
   const std::string taken = SidecarAnswer(102, "taken", "");
   co_await boost::asio::async_write(client_, boost::asio::buffer(taken), net::Await(error));
   const auto time_left = std::min(settings_.handshake_timeout, settings_.execution_timeout);
@@ -105,6 +104,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
     co_await Relay(std::move(result), &record);
   } else {
     SetEnd(result.status_code, result.reason, result.closed_by, &record);
+    record.set_message(result.message);
     Dismiss("");
   }
   const TimePoint now = std::chrono::steady_clock::now();

@@ -35,7 +35,7 @@ REQUESTS = {
     "http-2.0": request("GET / HTTP/2.0"), "http-1.2": request("GET / HTTP/1.2"),
     "no-version": request("GET /"), "two-spaces": request("GET  / HTTP/1.1"),
     "tab-in-line": request("GET\t/ HTTP/1.1"), "space-behind": request("GET / HTTP/1.1 "),
-    "absolute-target": request("GET http://localhost/ HTTP/1.1"),
+    "absolute-target": request("GET http://elsewhere.example/ HTTP/1.1"),
     "star-target": request("GET * HTTP/1.1"), "no-slash": request("GET a HTTP/1.1"),
     "space-in-target": request("GET /a b HTTP/1.1"), "nul-in-target": request("GET /\0 HTTP/1.1"),
     "lower-case-http": request("GET / http/1.1"), "h2-preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

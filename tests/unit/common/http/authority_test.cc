@@ -30,5 +30,26 @@ TEST(Authority, D52_H29_WhatIsNoHostIsNone) {
   }
 }
 
+TEST(PathOfTarget, H29_AnAbsoluteUrlOfTheSameHostIsAPath) {
+  const auto path = [](std::string_view target, std::string_view host) {
+    return PathOfTarget(target, host).value_or("none");
+  };
+  EXPECT_EQ(path("/a?b", "x"), "/a?b");
+  EXPECT_EQ(path("//a", "x"), "//a");
+  EXPECT_EQ(path("http://x/a?b", "x"), "/a?b");
+  EXPECT_EQ(path("WSS://X.:443/a", "x:443"), "/a");
+  EXPECT_EQ(path("ws://x", "x"), "/");
+  EXPECT_EQ(path("ws://x?b=/", "x"), "/?b=/");
+  EXPECT_EQ(path("ws://[::1]:80/a", "[::1]:80"), "/a");
+  EXPECT_EQ(path("ws://y/a", "x"), "none");
+  EXPECT_EQ(path("ws://x:81/a", "x:80"), "none");
+  EXPECT_EQ(path("ws://u@x/a", "x"), "none");
+  EXPECT_EQ(path("ftp://x/a", "x"), "none");
+  EXPECT_EQ(path("ws:///a", "x"), "none");
+  EXPECT_EQ(path("*", "x"), "none");
+  EXPECT_EQ(path("x:80", "x:80"), "none");
+  EXPECT_EQ(path("", "x"), "none");
+}
+
 }  // namespace
 }  // namespace wsf::http

@@ -112,12 +112,42 @@ TEST(CheckSwitchingProtocols, H19_JudgesByWhatWasOffered) {
   EXPECT_TRUE(CheckSwitchingProtocols(
                   Answer("Sec-WebSocket-Extensions: permessage-deflate; x=1\r\n"), offer)
                   .ok());
-  for (const char* bad :
-       {"Sec-WebSocket-Protocol: other\r\n", "Sec-WebSocket-Extensions: foo\r\n",
-        "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Upgrade: websocket\r\n"}) {
+  for (const char* bad : {"Sec-WebSocket-Protocol: other\r\n", "Sec-WebSocket-Extensions: foo\r\n",
+                          "Content-Length: 5\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n",
+                          "Transfer-Encoding: chunked\r\n", "Upgrade: websocket\r\n"}) {
     EXPECT_FALSE(CheckSwitchingProtocols(Answer(bad), offer).ok()) << bad;
   }
   EXPECT_FALSE(CheckSwitchingProtocols(Answer(), Offer{"another key", {}, {}}).ok());
+}
+
+TEST(CheckSwitchingProtocols, H19_ABodyOfNoBytesIsNone) {
+  const Offer offer = OfferOf(*ParseRequestHead(Upgrade()));
+  EXPECT_TRUE(CheckSwitchingProtocols(Answer("Content-Length: 0\r\n"), offer).ok());
+}
+
+TEST(ParseHeads, H29_H19_AreAsLiberalAsTheRfc) {
+  EXPECT_EQ(StatusOf("\r\n" + Upgrade()), 101);
+  EXPECT_EQ(StatusOf("\r\n\r\n" + Upgrade()), 400);
+  for (const char* line : {"HTTP/1.1 101", "HTTP/1.1 101 ", "HTTP/1.1 101 x"}) {
+    const auto head = ParseAnswerHead(std::string(line) + "\r\n\r\n");
+    ASSERT_TRUE(head.ok()) << line;
+    EXPECT_EQ(head->status, 101);
+  }
+  for (const char* line : {"HTTP/1.1 10", "HTTP/1.1 1011", "HTTP/1.1101", "HTTP/1.1 101\t"}) {
+    EXPECT_FALSE(ParseAnswerHead(std::string(line) + "\r\n\r\n").ok()) << line;
+  }
+}
+
+TEST(Fields, List_KeepsWhatIsQuoted) {
+  Fields fields;
+  fields.Add("A", R"(one; x="a, b", two ,, "three\", still")");
+  fields.Add("a", R"("open, end)");
+  const auto list = fields.List("A");
+  ASSERT_EQ(list.size(), 4u);
+  EXPECT_EQ(list[0], R"(one; x="a, b")");
+  EXPECT_EQ(list[1], "two");
+  EXPECT_EQ(list[2], R"("three\", still")");
+  EXPECT_EQ(list[3], R"("open, end)");
 }
 
 TEST(AllowedRsv, S0_08_DependsOnTheAcceptedExtensions) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
+#include "common/base/ids.h"
 #include "common/net/admission.h"
 #include "gateway/door/memory.h"
 #include "gateway/door/proxy_protocol.h"
@@ -128,6 +131,7 @@ TEST(TrustedTest, S5_AProxysWordIsUnderstoodAsProxiesWriteIt) {
   EXPECT_EQ(client_of("[2001:db8::1]"), "2001:db8::1");
   EXPECT_EQ(client_of("2001:db8::1, ::ffff:10.0.0.5"), "2001:db8::1");
   EXPECT_EQ(client_of("::ffff:192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(client_of("\", 192.0.2.7"), "192.0.2.7") << "a client's quote hides nothing";
   const auto proto_of = [&](const char* proto) {
     return trusted.Behind(peer, Fields({{"X-Forwarded-Proto", proto}})).proto;
   };
@@ -165,9 +169,53 @@ TEST(AdmissionTest, S1_PlacesAreGivenBackWithTheConnection) {
 
 TEST(MemoryTest, F44_IsShortNearItsLimitOnly) {
   const TimePoint now = TimePoint() + std::chrono::hours(1);
-  EXPECT_FALSE(Memory(0).IsShort(now));
+  EXPECT_FALSE(Memory(0, "/nowhere").IsShort(now));
   EXPECT_TRUE(Memory(1'000'000).IsShort(now));
   EXPECT_FALSE(Memory(std::uint64_t{1} << 40).IsShort(now));
+}
+
+class ControlGroup : public testing::Test {
+ protected:
+  void Write(const std::string& name, const std::string& text) {
+    const std::filesystem::path path = folder_ / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text << "\n";
+  }
+  bool IsShort() {
+    return Memory(0, folder_.string()).IsShort(TimePoint() + std::chrono::hours(1));
+  }
+  void SetUp() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / ("group-" + NewUuid());
+};
+
+// A reader that does not read fills the kernel's buffers, which no process has resident.
+TEST_F(ControlGroup, D28_F44_BuffersOfSocketsCountAndFilesDoNot) {
+  Write("memory.max", "100000000");
+  Write("memory.current", "91000000");
+  Write("memory.stat", "anon 1000000\nsock 90000000\ninactive_file 0");
+  EXPECT_FALSE(IsShort());
+  Write("memory.current", "93000000");
+  EXPECT_TRUE(IsShort());
+  Write("memory.stat", "anon 1000000\nsock 1000000\ninactive_file 50000000");
+  EXPECT_FALSE(IsShort());
+}
+
+TEST_F(ControlGroup, D28_F44_OfVersion1) {
+  Write("memory/memory.limit_in_bytes", "100000000");
+  Write("memory/memory.usage_in_bytes", "93000000");
+  Write("memory/memory.stat", "cache 0\ntotal_inactive_file 0");
+  EXPECT_TRUE(IsShort());
+  Write("memory/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_FALSE(IsShort());
+}
+
+TEST_F(ControlGroup, D28_F44_WithoutALimitNothingIsShort) {
+  Write("memory.max", "max");
+  Write("memory.current", "93000000");
+  EXPECT_FALSE(IsShort());
 }
 
 }  // namespace
