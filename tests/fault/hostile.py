@@ -82,16 +82,16 @@ def until_ended(slow: list[socket.socket], meanwhile=lambda: None, deadline: flo
 # ---- Readers that do not read (G15) ----
 
 
-def slow_reader(address: tuple) -> Peer:
+def slow_reader(address: tuple, buffer: int) -> Peer:
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     sock.connect(address)
     return Peer(sock, masks=True)
 
 
-def slow_session(rig: DevRig, extra: str = "") -> tuple[Peer, Peer]:
+def slow_session(rig: DevRig, extra: str = "", buffer: int = SLOW_BUFFER) -> tuple[Peer, Peer]:
     """A client with a small buffer and its server, behind the 101."""
-    client = slow_reader(("127.0.0.1", rig.dev.port))
+    client = slow_reader(("127.0.0.1", rig.dev.port), buffer)
     client.send_raw(upgrade_request("/", extra=extra))
     server = rig.master.receive()
     server.send_raw(switching_protocols(server.receive_head()))

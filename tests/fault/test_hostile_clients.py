@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that want to hurt: slow heads, more connections than descriptors, readers that do not read
 (faults.md 32, 34, 42; goals G14 to G16, at their full numbers)."""
+import socket
+import threading
+
 import pytest
 
-from hostile import (SHARED, Growth, Starved, all_descriptors, flood_slow_readers, listens, slow_heads,
-                     slow_session, until_ended)
+from hostile import (FLOOD, SHARED, Growth, Starved, all_descriptors, flood, flood_slow_readers, listens,
+                     slow_heads, slow_session, until_ended)
 from rig import TEXT, FaultRig, Peer, name_of, wait_for
 
 from dev_rig import DevRig
@@ -74,6 +77,26 @@ def test_fault_32_G15_readers_that_do_not_read_cost_a_bounded_amount(shared):
         assert grown < MOST_KIB, f"{name_of(growth.pid)}: {grown:.0f} KiB a session"
     other = shared.connect()
     check_carries(other.client, other.server)
+
+
+def read_exactly(sock: socket.socket, size: int) -> None:
+    while size > 0:
+        size -= len(sock.recv(min(size, 1 << 20)))
+
+
+def test_D28_I8_fault_44_a_reader_that_stalls_leaves_a_bounded_amount_on_the_way(shared):
+    """While it is fast the kernel would let every buffer grow, to 6 MiB and 4 MiB a hop."""
+    client, server = slow_session(shared, buffer=256 * 1024)
+    server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+    frames = 4000  # 250 MiB
+    reader = threading.Thread(target=read_exactly, args=(client.sock, frames * len(FLOOD)))
+    reader.start()
+    for _ in range(frames):
+        server.send_raw(FLOOD)
+    reader.join()
+    taken = flood([server], {})
+    assert taken < 4 << 20, f"{taken >> 10} KiB"
+    client.end()
 
 
 def press_long(starved: Starved) -> None:
