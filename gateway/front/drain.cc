@@ -28,7 +28,8 @@ void Drain::Begin(Duration drain_time) {
   const bool again = std::exchange(begun_, true);
   Await(again ? Now() : Now() + drain_time, [this] {
     broker_.RefuseAll(http::GatewayDraining());
-    EndSessions(Now() + kGoodbyeTime);
+    until_ = Now() + kGoodbyeTime;
+    EndSessions();
   });
 }
 
@@ -40,20 +41,20 @@ void Drain::Await(TimePoint until, std::function<void()> then) {
   });
 }
 
-void Drain::EndSessions(TimePoint until) {
+void Drain::EndSessions() {
   if (to_tell_.empty() && asking_ == 0) {
     for (const auto& [id, live] : broker_.live()) {
       if (!told_.contains(id)) to_tell_.push_back(id);
     }
   }
   TellMore();
-  if (Now() >= until && !broker_.live().empty()) {
+  if (Now() >= until_ && !broker_.live().empty()) {
     observe::Log(observe::Level::kWarning, "sessions cut",
                  {{"sessions", std::to_string(broker_.live().size())},
                   {"error", "they had not ended 5 s after their sidecars were told to"}});
   }
-  if (broker_.is_empty() || Now() >= until) return on_over_();
-  Await(std::min(until, Now() + kLook), [this, until] { EndSessions(until); });
+  if (broker_.is_empty() || Now() >= until_) return on_over_();
+  Await(std::min(until_, Now() + kLook), [this] { EndSessions(); });
 }
 
 // A sidecar that gave no answer is asked again: descriptors may have been short.
@@ -69,7 +70,10 @@ void Drain::TellMore() {
                      std::string(ReasonName(Reason::kGatewayShutdown)), id},
                     [this, id](const net::ControlAnswer& answer) {
                       --asking_;
-                      if (answer.http_status != 0) told_.insert(id);
+                      if (answer.http_status != 0) {
+                        told_.insert(id);
+                        until_ = Now() + kGoodbyeTime;
+                      }
                       TellMore();
                     });
   }

@@ -13,8 +13,8 @@
 namespace wsf::front {
 
 /// How a gateway stops (P20, H31): new handshakes are refused, sessions may go on for the drain
-/// time, what is left then is ended with 1012, and `on_over` is called when none is left, or after
-/// 5 s more.
+/// time, what is left then is ended with 1012, and `on_over` is called when none is left, or 5 s
+/// after the last sidecar was told.
 ///
 /// Threading: confined to the gateway's thread.
 class Drain {
@@ -29,7 +29,7 @@ class Drain {
  private:
   void Await(TimePoint until, std::function<void()> then);
   /// Ends what is live, and what becomes live meanwhile, until nothing is left.
-  void EndSessions(TimePoint until);
+  void EndSessions();
   /// Asks the sidecars of those that are to be told, a few at a time.
   void TellMore();
 
@@ -38,6 +38,7 @@ class Drain {
   const std::function<void()> on_over_;
   boost::asio::steady_timer timer_;
   bool begun_ = false;
+  TimePoint until_;                  // for the goodbyes to reach their clients
   std::set<std::string> told_;       // request ids of the sessions that are being ended
   std::deque<std::string> to_tell_;  // of those whose sidecars are to be asked
   std::size_t asking_ = 0;           // sidecars that have not answered yet

@@ -11,6 +11,7 @@
 
 #include "common/http/body_end.h"
 #include "common/http/refusal.h"
+#include "common/net/deadline.h"
 #include "common/net/head_reader.h"
 #include "common/net/tuning.h"
 
@@ -18,6 +19,7 @@ namespace wsf::slot {
 namespace {
 
 constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
+constexpr auto kLastWordsTime = std::chrono::seconds(2);
 
 bool MayBeHttp(std::string_view bytes) {
   constexpr std::string_view kStart = "HTTP/";
@@ -177,6 +179,7 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
     }
     Finish(&*answer, "");  // passed on, the waiting goes on
     co_await SendToClient(http::Write(*answer));
+    if (stopped_ != Stopped::kNo) pending_.clear();  // what else has come goes nowhere
   }
 }
 
@@ -210,6 +213,10 @@ net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
 }
 
 net::awaitable<bool> Handshake::SendToClient(std::string text) {
+  if (stopped_ == Stopped::kClientLeft) co_return false;
+  // Last words must not wait for a client that reads nothing: no other end is left to come.
+  std::optional<net::Deadline> deadline;
+  if (stopped_ != Stopped::kNo) deadline.emplace(client_, kLastWordsTime);
   net::error_code error;
   co_await boost::asio::async_write(client_, boost::asio::buffer(text), net::Await(error));
   co_return !error;

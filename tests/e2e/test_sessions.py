@@ -151,7 +151,8 @@ def test_U14_U16_a_stopped_one_is_told(tmp_path, programs, wsf_program):
 def test_U14_without_a_flag_the_running_one_is_asked(tmp_path, programs):
     env = {"XDG_RUNTIME_DIR": str(tmp_path)}
     dev = Dev(tmp_path / "dev", programs, ["true"], env=env)
-    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **env}
+    kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.endswith("SAN_OPTIONS")}
+    bare = {"HOME": str(tmp_path), **kept, **env}
     try:
         answer = subprocess.run([programs / "wsf", "sessions"], env=bare, capture_output=True,
                                 text=True, timeout=60)
