@@ -39,6 +39,12 @@ Refusal HeadTooSlow() {
 
 Refusal TlsFailed(std::string_view what) { return Make(0, 0, Reason::kTlsFailed, what); }
 
+Refusal UnreadHead(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return HeadTooLarge();
+  if (absl::IsDeadlineExceeded(status)) return HeadTooSlow();
+  return BadRequest(400, std::string(status.message()));
+}
+
 Refusal OriginNotAllowed() {
   return Make(403, 0, Reason::kOriginNotAllowed,
               "pages of this origin may not connect; the function lists those that may");

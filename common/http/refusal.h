@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "common/base/reason.h"
 
 namespace wsf::http {
@@ -36,6 +37,10 @@ Refusal GatewayDraining();                                   // H31
 Refusal Stopped(int code, Reason reason);
 Refusal GatewayFull();    // H31
 Refusal WaitedTooLong();  // H15
+
+/// What is said of a head that was not read: too large (ResourceExhausted), too slow
+/// (DeadlineExceeded), else malformed. REQUIRES: `status` is not OK.
+Refusal UnreadHead(const absl::Status& status);
 
 /// The whole HTTP answer: JSON body of behaviour.md 4.1, the X-Wsf-* headers, `Connection: close`.
 /// `request_id` may be empty.

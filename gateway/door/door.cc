@@ -54,12 +54,6 @@ void WakeAt(net::Connection& connection, std::size_t bytes) {
       boost::asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), ignored);
 }
 
-std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
-  if (status.ok()) return std::nullopt;
-  if (absl::IsDeadlineExceeded(status)) return http::HeadTooSlow();
-  return http::BadRequest(400, std::string(status.message()));
-}
-
 }  // namespace
 
 void Door::Take(net::Connection::Socket socket) {
@@ -101,7 +95,8 @@ net::awaitable<void> Door::Receive(net::Connection connection) {
     if (deadline.passed()) status = absl::DeadlineExceededError("too slow");
   }
   if (absl::IsUnavailable(status)) co_return;  // a load balancer's check: nobody is told
-  std::optional<http::Refusal> refusal = RefusalOf(status);
+  std::optional<http::Refusal> refusal;
+  if (!status.ok()) refusal = http::UnreadHead(status);
   // Behind a trusted proxy the client is known when its request head is (front/handshake).
   const bool known = !parts_.trusted.Contains(client.peer_ip);
   if (!refusal && known && !connection.Add(parts_.admission.EnterFrom(client.ip))) {
@@ -141,6 +136,8 @@ net::awaitable<absl::Status> Door::ReadProxy(net::Connection& connection,
     co_await pause.async_wait(net::Await(error));
   }
   if (deadline.passed()) co_return absl::DeadlineExceededError("too slow");
+  if (seen > 0)
+    co_return absl::InvalidArgumentError("the connection ended within its PROXY header");
   co_return absl::UnavailableError("the peer left");
 }
 

@@ -34,12 +34,6 @@ constexpr auto kTakenMargin = seconds(5);
 // What a sidecar passes on, and the fields that it adds.
 constexpr std::size_t kMaxAnswerHeadBytes = 72 * 1024;
 
-std::optional<http::Refusal> RefusalOf(const absl::Status& status) {
-  if (absl::IsResourceExhausted(status)) return http::HeadTooLarge();
-  if (absl::IsDeadlineExceeded(status)) return http::HeadTooSlow();
-  return http::BadRequest(400, std::string(status.message()));
-}
-
 std::optional<v1::NotTaken::Why> WhyNotTaken(std::string_view sidecar_says) {
   if (sidecar_says == "busy") return v1::NotTaken::BUSY;
   if (sidecar_says == "starting") return v1::NotTaken::STARTING;
@@ -97,7 +91,7 @@ net::awaitable<std::optional<http::Refusal>> Handshake::ReadRequest() {
   absl::StatusOr<net::HeadBytes> bytes =
       co_await net::ReadHead(client_, http::kMaxHeadBytes, time_left);
   if (absl::IsUnavailable(bytes.status())) client_left_ = true;
-  if (!bytes.ok()) co_return RefusalOf(bytes.status());
+  if (!bytes.ok()) co_return http::UnreadHead(bytes.status());
   absl::StatusOr<http::RequestHead> head = http::ParseRequestHead(bytes->head);
   if (!head.ok()) co_return http::BadRequest(400, std::string(head.status().message()));
   request_ = *std::move(head);

@@ -30,6 +30,7 @@
 #include "standalone/supervisor/component.h"
 #include "standalone/supervisor/console.h"
 #include "standalone/supervisor/current.h"
+#include "standalone/supervisor/private_file.h"
 #include "standalone/supervisor/source_watch.h"
 
 namespace wsf::supervisor {
@@ -55,32 +56,6 @@ constexpr auto kShutdownTime = std::chrono::seconds(4);
 int Fail(const std::string& what) {
   std::fprintf(stderr, "wsf: %s\n", what.c_str());
   return kExitUsage;
-}
-
-// Only the owner may read it: whoever has the kubeconfig runs commands.
-bool WriteFile(const std::string& path, const std::string& text) {
-  const std::string next = path + ".new";
-  const int file = open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return false;
-  const bool written = write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  close(file);
-  return written && rename(next.c_str(), path.c_str()) == 0;
-}
-
-Json Kubeconfig(const std::string& server, const std::string& authority,
-                const tls::KeyPair& client) {
-  const Json cluster = {{"server", server},
-                        {"certificate-authority-data", absl::Base64Escape(authority)}};
-  const Json user = {{"client-certificate-data", absl::Base64Escape(client.certificate)},
-                     {"client-key-data", absl::Base64Escape(client.key)}};
-  return {{"apiVersion", "v1"},
-          {"kind", "Config"},
-          {"current-context", "wsf"},
-          {"clusters", {{{"name", "wsf"}, {"cluster", cluster}}}},
-          {"users", {{{"name", "wsf"}, {"user", user}}}},
-          {"contexts",
-           {{{"name", "wsf"},
-             {"context", {{"cluster", "wsf"}, {"user", "wsf"}, {"namespace", "default"}}}}}}};
 }
 
 bool IsLoopback(const std::string& host) {
@@ -136,7 +111,7 @@ class Supervisor {
 
   int Run() {
     if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
-    if (!options_.ready_path.empty() && !WriteFile(options_.ready_path + ".probe", "")) {
+    if (!options_.ready_path.empty() && !WritePrivateFile(options_.ready_path + ".probe", "")) {
       return Fail("cannot write --ready-file " + options_.ready_path);
     }
     unlink((options_.ready_path + ".probe").c_str());
@@ -166,7 +141,7 @@ class Supervisor {
     if (!listening.ok()) return Fail(std::string(listening.message()));
     const std::string url = absl::StrCat("https://", platform_, ":", kApiPort);
     kubeconfig_ = data_ + "/kubeconfig";
-    if (!WriteFile(kubeconfig_, Kubeconfig(url, authority.certificate, admin).dump(2) + "\n")) {
+    if (!WritePrivateFile(kubeconfig_, Kubeconfig(url, authority.certificate, admin))) {
       return Fail("cannot write " + kubeconfig_);
     }
     return 0;
@@ -235,7 +210,7 @@ class Supervisor {
     for (const auto& [name, value] : data.items()) {
       std::string text;
       absl::Base64Unescape(json::AsText(value), &text);
-      written = written && WriteFile(folder + "/" + name, text);
+      written = written && WritePrivateFile(folder + "/" + name, text);
     }
     if (!written) {
       console_.Complain("wsf: cannot write to " + folder + "; is its disk full?");
@@ -287,7 +262,7 @@ class Supervisor {
                           {"pid", getpid()},
                           {"operatorPid", operator_->pid()},
                           {"gatewayPid", gateway_->pid()}};
-      WriteFile(options_.ready_path, ready.dump() + "\n");
+      WritePrivateFile(options_.ready_path, ready.dump() + "\n");
     }
     current_ = std::make_unique<Current>(kubeconfig_);
     console_.Say(absl::StrCat(

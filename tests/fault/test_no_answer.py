@@ -91,16 +91,22 @@ def test_D09_H26_a_relay_that_stops_before_the_101(rig):
     session.server.expect(TEXT, b"x")
 
 
-def test_D51_H14_a_client_that_takes_no_interim_answer_and_leaves(rig):
-    """Until every buffer on the way is full; then it only says that it says no more."""
+def flooded_with_hints(rig, ends_by):
+    """A client that reads nothing and its server, whose interim answers have filled every buffer."""
     client = rig.dev.request()
     server = rig.master.receive()
     server.receive_head()
     server.sock.settimeout(0.5)
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 8000 + b">\r\n\r\n"
-    with pytest.raises(TimeoutError):
+    with pytest.raises(ends_by):
         for _ in range(100_000):
             server.send_raw(hint)
+    return client, server
+
+
+def test_D51_H14_a_client_that_takes_no_interim_answer_and_leaves(rig):
+    """Until every buffer on the way is full; then it only says that it says no more."""
+    client, server = flooded_with_hints(rig, TimeoutError)
     client.sock.shutdown(socket.SHUT_WR)
     server.sock.settimeout(SOON)
     server.receive_all()
@@ -110,14 +116,7 @@ def test_D51_H14_a_client_that_takes_no_interim_answer_and_leaves(rig):
 
 @pytest.mark.long(8)
 def test_D51_H22_a_client_that_takes_no_interim_answer_and_stays(rig):
-    client = rig.dev.request()
-    server = rig.master.receive()
-    server.receive_head()
-    server.sock.settimeout(0.5)
-    hint = b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 8000 + b">\r\n\r\n"
-    with pytest.raises((TimeoutError, OSError)):
-        for _ in range(100_000):
-            server.send_raw(hint)
+    client, _ = flooded_with_hints(rig, (TimeoutError, OSError))
     wait_for(lambda: rig.dev.records(), "its record")
     assert rig.dev.records()[0]["statusCode"] == 433
     client.sock.settimeout(SOON)
