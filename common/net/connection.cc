@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/net/connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -38,6 +40,12 @@ void Connection::Finish() {
 void Connection::Close() {
   error_code ignored;
   socket_.close(ignored);
+}
+
+std::size_t Connection::Unacknowledged() {
+  int bytes = 0;
+  if (!socket_.is_open() || ioctl(descriptor(), SIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(bytes);
 }
 
 awaitable<std::size_t> Connection::ReadSome(char* buffer, std::size_t size, error_code& error) {

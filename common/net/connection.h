@@ -59,6 +59,8 @@ class Connection {
   /// Ends this direction: what was written before still arrives.
   void Finish();
   void Close();
+  /// How many bytes that were written the peer's machine has not acknowledged.
+  std::size_t Unacknowledged();
 
   bool pending() const { return socket_.is_open() && layer_ != nullptr && layer_->pending(); }
   /// Calls `handler(error_code)` once there is something to read.

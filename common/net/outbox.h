@@ -28,6 +28,11 @@ class Outbox {
   /// Whether bytes wait for the socket to become writable.
   bool blocked() const { return !queued_.empty(); }
 
+  /// How much the peer has not got yet: what is queued, and what its machine has not acknowledged.
+  std::size_t unsent() const {
+    return broken_ ? 0 : queued_.size() + connection_->Unacknowledged();
+  }
+
   /// Drops what is queued and takes nothing more.
   void Break();
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/observe/log.h"
 
 namespace wsf::front {
 namespace {
@@ -48,7 +49,7 @@ void Broker::OnOpen() {
     send_(message);
   }
   for (const auto& [request_id, ticket] : tickets_) SendWaiting(*ticket);
-  for (const auto& [request_id, ended] : unacknowledged_) {
+  for (const auto& [key, ended] : unacknowledged_) {
     *message.mutable_ended() = ended;
     send_(message);
   }
@@ -86,7 +87,9 @@ void Broker::OnMessage(const v1::ToGateway& message) {
       found->second->wake.cancel();
       break;
     }
-    case v1::ToGateway::kAck: unacknowledged_.erase(message.ack().request_id()); break;
+    case v1::ToGateway::kAck:
+      unacknowledged_.erase({message.ack().pod_uid(), message.ack().request_id()});
+      break;
     case v1::ToGateway::MESSAGE_NOT_SET: break;
   }
   Dispatch();
@@ -100,16 +103,18 @@ void Broker::OnLost() {
 
 void Broker::RefuseUnrouted() {
   for (const auto& [id, ticket] : tickets_) {
-    const auto route = routes_.Find(ticket->function_key);
-    if (route == nullptr) {
-      ticket->refusal = http::UnknownFunction();
-    } else if (route->state() == v1::Route::REFUSE) {
-      ticket->refusal = ToRefusal(route->refusal());
-    } else {
-      continue;
-    }
+    auto refusal = WhyUnrouted(ticket->function_key);
+    if (!refusal) continue;
+    ticket->refusal = std::move(refusal);
     ticket->wake.cancel();
   }
+}
+
+std::optional<http::Refusal> Broker::WhyUnrouted(const std::string& function_key) const {
+  const auto route = routes_.Find(function_key);
+  if (route == nullptr) return http::UnknownFunction();
+  if (route->state() == v1::Route::REFUSE) return ToRefusal(route->refusal());
+  return std::nullopt;
 }
 
 void Broker::RefuseAll(const http::Refusal& refusal) {
@@ -131,13 +136,17 @@ Duration Broker::MaxWait(const std::string& function_key) const {
 
 net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string revision) {
   ticket->instance.reset();
-  ticket->refusal = closed_;
-  if (closed_) co_return;
+  ticket->refusal = closed_ ? closed_ : WhyUnrouted(ticket->function_key);
+  if (ticket->refusal) co_return;
+  const bool is_first_try = ticket->start == TimePoint();
+  if (is_first_try) ticket->start = Now();
   if (queue_.First(ticket->function_key) == nullptr) {
     ticket->instance = pool_.Take(ticket->function_key, revision, Now());
     if (ticket->instance) co_return;
   }
-  if (!queue_.Join(ticket->function_key, ticket.get())) {
+  if (!is_first_try) {
+    queue_.Return(ticket->function_key, ticket.get(), ticket->since);
+  } else if (!queue_.Join(ticket->function_key, ticket.get(), ticket->since)) {
     ticket->refusal = http::WaitingQueueFull();
     co_return;
   }
@@ -145,11 +154,10 @@ net::awaitable<void> Broker::Acquire(std::shared_ptr<Ticket> ticket, std::string
   tickets_[ticket->request_id] = ticket.get();
   SendWaiting(*ticket);
   Dispatch();
-  const TimePoint start = Now();
-  const TimePoint until = start + MaxWait(ticket->function_key);
+  const TimePoint until = ticket->start + MaxWait(ticket->function_key);
   while (!ticket->instance && !ticket->refusal && !ticket->cancelled) {
     const bool alone = !attached_;
-    const TimePoint alone_until = std::max(start, lost_since_) + kNoOperatorWait;
+    const TimePoint alone_until = std::max(ticket->start, lost_since_) + kNoOperatorWait;
     if (alone && Now() >= alone_until) {
       ticket->refusal = http::NoOperator();
     } else if (Now() >= until) {
@@ -194,7 +202,17 @@ void Broker::SendWaiting(const Ticket& ticket) {
 void Broker::Dispatch() {
   std::vector<std::string> keys;
   for (const auto& [key, line] : queue_.lines()) keys.push_back(key);
-  for (const std::string& key : keys) DispatchFunction(key);
+  std::optional<TimePoint> chance;
+  for (const std::string& key : keys) {
+    DispatchFunction(key);
+    if (queue_.First(key) == nullptr) continue;
+    if (const auto next = pool_.NextChance(key)) chance = chance ? std::min(*chance, *next) : *next;
+  }
+  if (!chance) return;
+  steal_timer_.expires_at(*chance);
+  steal_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) Dispatch();
+  });
 }
 
 void Broker::DispatchFunction(const std::string& function_key) {
@@ -208,13 +226,6 @@ void Broker::DispatchFunction(const std::string& function_key) {
     ticket->queued = false;
     queue_.Leave(function_key, ticket);
     ticket->wake.cancel();
-  }
-  if (queue_.First(function_key) == nullptr) return;
-  if (const auto chance = pool_.NextChance(function_key)) {
-    steal_timer_.expires_at(*chance);
-    steal_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) Dispatch();
-    });
   }
 }
 
@@ -251,7 +262,13 @@ void Broker::SessionEnded(const std::string& pod_uid, const std::string& request
   ended->set_ended(UnixMicros());
   ended->set_lost_side(lost_side);
   ended->set_established(established);
-  if (unacknowledged_.size() < kMaxUnacknowledged) unacknowledged_[request_id] = *ended;
+  if (unacknowledged_.size() < kMaxUnacknowledged) {
+    unacknowledged_[{pod_uid, request_id}] = *ended;
+  } else {
+    observe::Log(
+        observe::Level::kWarning, "an end is told once only",
+        {{"request_id", request_id}, {"error", "as many as a gateway keeps are not acknowledged"}});
+  }
   send_(message);
 }
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
+#include <utility>
 
 #include "common/http/refusal.h"
 #include "common/net/await.h"
@@ -86,6 +86,7 @@ class Broker {
     boost::asio::steady_timer wake;
     bool queued = false;
     bool waited = false;  ///< no instance was free when it came
+    TimePoint start;      ///< since when it waits, over all its tries (H15)
     bool cancelled = false;
     std::optional<v1::Free> instance;
     std::optional<http::Refusal> refusal;
@@ -114,6 +115,7 @@ class Broker {
   void DispatchFunction(const std::string& function_key);
   /// Held handshakes whose function has gone or refuses now are told so.
   void RefuseUnrouted();
+  std::optional<http::Refusal> WhyUnrouted(const std::string& function_key) const;
   void Leave(Ticket* ticket);
   void SendWaiting(const Ticket& ticket);
   Duration MaxWait(const std::string& function_key) const;
@@ -130,10 +132,11 @@ class Broker {
   bool in_sync_ = false;
   int dialling_ = 0;
   int tunnels_ = 0;
-  std::optional<http::Refusal> closed_;                     // the end of this gateway
-  std::map<std::string, Live> live_;                        // by request id
-  std::map<std::string, v1::SessionEnded> unacknowledged_;  // by request id
-  std::map<std::string, Ticket*> tickets_;                  // held, by request id
+  std::optional<http::Refusal> closed_;  // the end of this gateway
+  std::map<std::string, Live> live_;     // by request id
+  // By pod uid and request id: a handshake that was tried again (H26) has two ends.
+  std::map<std::pair<std::string, std::string>, v1::SessionEnded> unacknowledged_;
+  std::map<std::string, Ticket*> tickets_;  // held, by request id
 };
 
 }  // namespace wsf::front

@@ -6,7 +6,8 @@
 namespace wsf::tunnel {
 namespace {
 
-// A client that does not end after the sidecar has: its FIN is not worth a longer wait.
+// A client that does not end after the sidecar has, and that has read all, or reads no more: its
+// FIN is not worth a longer wait. One that reads slowly gets all of it.
 constexpr auto kLingerTime = std::chrono::seconds(2);
 // Reads of one side in a row before the others get their turn.
 constexpr int kReadsInARow = 8;
@@ -77,10 +78,18 @@ void Tunnel::OnEof(Side& from) {
   }
   if (&from != &sidecar_ || closed_) return;
   // The sidecar has said all it will say.
-  linger_ = std::make_unique<boost::asio::steady_timer>(client_.connection.socket().get_executor(),
-                                                        kLingerTime);
+  linger_ = std::make_unique<boost::asio::steady_timer>(client_.connection.socket().get_executor());
+  unsent_ = client_.outbox.unsent();
+  Linger();
+}
+
+void Tunnel::Linger() {
+  linger_->expires_after(kLingerTime);
   linger_->async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-    if (!error) self->Close();
+    if (error || self->closed_) return;
+    const std::size_t before = std::exchange(self->unsent_, self->client_.outbox.unsent());
+    if (self->unsent_ == 0 || self->unsent_ >= before) return self->Close();
+    self->Linger();
   });
 }
 

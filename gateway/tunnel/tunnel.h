@@ -50,12 +50,15 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void OnReadable(Side& from);
   void OnEof(Side& from);
   void ShutDown(Side& to);
+  /// Closes once nothing has moved towards the client for a while.
+  void Linger();
 
   Side client_;
   Side sidecar_;
   ReadBuffer* const buffer_;
   std::function<void(Lost)> on_end_;
   std::unique_ptr<boost::asio::steady_timer> linger_;  // only while ending
+  std::size_t unsent_ = 0;                             // to the client, when it was last looked at
   bool closed_ = false;
 };
 
