@@ -79,6 +79,8 @@ FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes, Allowance* 
       step.event = Event::kHeld;
       return step;
     }
+    // One without a payload is not for nothing, or a client could send as many as it likes.
+    if (allowance != nullptr && header.payload == 0) --allowance->bytes;
     EnterDataFrame(header);
     step.forward_bytes += header.size;
     step.has_data |= data_frame_;
@@ -88,7 +90,7 @@ FrameWalk::Step FrameWalk::Walk(std::span<const std::uint8_t> bytes, Allowance* 
 // Held before its header, so that a frame of our own can still go in front of it.
 bool FrameWalk::MustWait(const Header& header, const Allowance& allowance) {
   const bool completes = !IsControl(header.opcode) && header.fin;
-  return (completes && allowance.messages == 0) || (header.payload > 0 && allowance.bytes == 0);
+  return (completes && allowance.messages == 0) || allowance.bytes == 0;
 }
 
 std::size_t FrameWalk::WalkShortMessages(std::span<const std::uint8_t> bytes) {

@@ -18,7 +18,8 @@ struct Counts {
   std::int64_t control_frames = 0;
 };
 
-/// How much more may be relayed: payload bytes of any frame, and messages.
+/// How much more may be relayed: payload bytes of any frame, where an empty one counts as one byte,
+/// and messages.
 struct Allowance {
   std::uint64_t bytes = UINT64_MAX;
   std::uint64_t messages = UINT64_MAX;

@@ -51,6 +51,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
         : peer(its_peer), connection(std::move(socket)), outbox(&connection) {}
     bool Send(std::string_view bytes) override { return outbox.Send(bytes); }
     bool blocked() const override { return outbox.blocked(); }
+    std::size_t unsent() const override { return outbox.unsent(); }
     void Finish() override { connection.Finish(); }
 
     session::Peer peer;

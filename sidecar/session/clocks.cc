@@ -4,6 +4,21 @@
 #include <algorithm>
 
 namespace wsf::session {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto kLate = seconds(1);
+constexpr auto kTimeToRead = seconds(2);
+
+}  // namespace
+
+void Clocks::Looked(TimePoint now) {
+  const Duration late = now - (idle_from_ + idle_);
+  if (!idle_clock_is_on() || late <= kLate) return;
+  idle_from_ += late + kTimeToRead;
+  last_message_ += late + kTimeToRead;
+}
 
 TimePoint Clocks::NextDeadline() const {
   return idle_clock_is_on() ? std::min(idle_from_ + idle_, end_) : end_;

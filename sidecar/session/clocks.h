@@ -31,8 +31,16 @@ class Clocks {
   /// The far socket took bytes of a data frame, in either direction (A6).
   void Touch(TimePoint now) { idle_from_ = last_message_ = now; }
 
+  /// It is looked at the clock, perhaps late: the machine or the container was stopped. What the
+  /// peers said meanwhile is still to be read, so the idle clock gets the lateness back and two
+  /// seconds more (A9). The execution clock gets nothing back.
+  void Looked(TimePoint now);
+
   /// The earliest moment at which Check() can report an end.
   TimePoint NextDeadline() const;
+
+  /// When the execution clock ends it.
+  TimePoint end() const { return end_; }
 
   /// The end that `now` brings, if any. Idle wins a tie: a session that the execution clock cuts
   /// after a whole idle time without a message was idle, not in use (A9, P07).

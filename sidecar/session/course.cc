@@ -15,6 +15,9 @@ using websocket::FrameWalk;
 constexpr auto kLingerTime = std::chrono::seconds(2);
 // A server closes TCP first (RFC 6455 7.1.1); one that does not costs its client this wait.
 constexpr auto kServerFinTime = std::chrono::seconds(1);
+// A server that reads a message and our Close at once may answer the Close alone. Without us the
+// violation would come behind the message, after a while.
+constexpr auto kAnswerTime = std::chrono::milliseconds(100);
 
 std::string_view AsText(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -53,7 +56,9 @@ bool Course::Reads(Peer from) const {
 
 TimePoint Course::NextDeadline() const {
   const TimePoint phase_end = phase_ == Phase::kLive ? clocks_.NextDeadline() : phase_deadline_;
-  return holds() ? std::min(phase_end, resume_at_) : phase_end;
+  TimePoint next = holds() ? std::min(phase_end, resume_at_) : phase_end;
+  if (to_server_at_) next = std::min(next, *to_server_at_);
+  return next;
 }
 
 // ---- What happens ----
@@ -85,6 +90,9 @@ void Course::OnEof(Peer from, TimePoint now) {
 void Course::OnWritten(Peer to, TimePoint now) {
   Side& peer = side(to);
   if (peer.queued_activity) clocks_.Touch(now);
+  if (phase_ == Phase::kClosing && !peer.sent_close)
+    phase_deadline_ = now + settings_.close_timeout;
+  if (phase_ == Phase::kLingering) LingerOn(now);
   if (peer.outlet->blocked()) return;
   peer.queued_activity = false;
   if (phase_ == Phase::kLingering) Finish(peer);
@@ -94,8 +102,10 @@ void Course::OnWritten(Peer to, TimePoint now) {
 void Course::OnTime(TimePoint now) {
   // First what was held back for a while: a busy machine must not make it look idle.
   if (holds() && now >= resume_at_) Resume(now);
+  if (to_server_at_ && now >= *to_server_at_) SayToServer(now);
   switch (phase_) {
     case Phase::kLive:
+      clocks_.Looked(now);
       if (const auto kind = clocks_.Check(now)) EndWith({*kind, Peer::kServer, {}}, now);
       return;
     case Phase::kClosing:
@@ -104,7 +114,11 @@ void Course::OnTime(TimePoint now) {
     case Phase::kAwaitingServerFin:
       if (now >= phase_deadline_) Linger(now);
       return;
-    case Phase::kLingering: return CheckGone(now);
+    case Phase::kLingering: {
+      const bool server_moves = Moves(server_);
+      if (Moves(client_) || server_moves) LingerOn(now);
+      return CheckGone(now);
+    }
     case Phase::kGone: return;
   }
 }
@@ -138,6 +152,7 @@ void Course::Take(Side& from, std::span<const std::uint8_t> bytes, TimePoint now
 }
 
 void Course::Forward(Side& to, std::string_view bytes, bool is_activity, TimePoint now) {
+  if (to.peer == Peer::kServer) told_server_ = now;
   if (to.outlet->Send(bytes) && is_activity) clocks_.Touch(now);
   if (is_activity && to.outlet->blocked()) to.queued_activity = true;
 }
@@ -160,7 +175,7 @@ void Course::Resume(TimePoint now) {
 
 void Course::OnClose(Side& from, std::string_view frame, TimePoint now) {
   from.sent_close = true;
-  Forward(other(from), frame, false, now);
+  if (!client_broke_it()) Forward(other(from), frame, false, now);
   if (phase_ == Phase::kClosing) return FinishClosing(CloseHandshake::kComplete, now);
   end_ = {EndKind::kClosed, from.peer, from.walk.close()};
   phase_ = Phase::kClosing;
@@ -173,15 +188,17 @@ void Course::EndWith(End end, TimePoint now) {
   if (phase_ == Phase::kClosing) return FinishClosing(CloseHandshake::kNone, now);
   if (phase_ != Phase::kLive) return;
   end_ = std::move(end);
-  const Verdict verdict = Judge(end_, settings_);
-  Say(server_, verdict.to_server);
-  if (end_.kind == EndKind::kProtocolError && end_.peer == Peer::kClient) {
+  if (client_broke_it()) {
     // As if the client had closed: the server's answers to what came before still go out.
     client_.sent_close = true;
     phase_ = Phase::kClosing;
     phase_deadline_ = now + settings_.close_timeout;
+    to_server_at_ = told_server_ + kAnswerTime;
+    if (now >= *to_server_at_) SayToServer(now);
     return;
   }
+  const Verdict verdict = Judge(end_, settings_);
+  Say(server_, verdict.to_server);
   Say(client_, verdict.to_client);
   Decide(CloseHandshake::kNone, now);
   Linger(now);
@@ -195,9 +212,16 @@ void Course::Say(Side& to, const Goodbye& goodbye) {
   to.outlet->Send(websocket::CloseFrame(goodbye.code, goodbye.text, mask));
 }
 
+void Course::SayToServer(TimePoint now) {
+  to_server_at_.reset();
+  Say(server_, Judge(end_, settings_).to_server);
+  phase_deadline_ = now + settings_.close_timeout;
+}
+
 void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
-  const bool broken = end_.kind == EndKind::kProtocolError;
-  if (broken && !server_.sent_close) Say(client_, Judge(end_, settings_).to_client);
+  if (to_server_at_) SayToServer(now);  // it closed by itself, and gets its answer
+  const bool broken = client_broke_it();
+  if (broken) Say(client_, Judge(end_, settings_).to_client);
   Decide(broken ? CloseHandshake::kNone : handshake, now);
   if (handshake != CloseHandshake::kComplete || server_.at_eof) return Linger(now);
   phase_ = Phase::kAwaitingServerFin;
@@ -206,17 +230,34 @@ void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
 
 void Course::Decide(CloseHandshake handshake, TimePoint now) {
   if (holds()) throttled_ += now - *std::exchange(held_since_, std::nullopt);
-  outcome_ = {end_, handshake, client_.walk.counts(), server_.walk.counts(), throttled_};
+  outcome_ = {end_,
+              handshake,
+              client_.walk.counts(),
+              server_.walk.counts(),
+              throttled_,
+              client_.outlet->blocked()};
 }
 
 void Course::Linger(TimePoint now) {
   phase_ = Phase::kLingering;
-  phase_deadline_ = now + kLingerTime;
+  linger_until_ = std::max(now + kLingerTime, clocks_.end());
+  LingerOn(now);
   client_.rest = server_.rest = "";
   for (Side* each : {&server_, &client_}) {
     if (!each->outlet->blocked()) Finish(*each);
   }
   CheckGone(now);
+}
+
+// Some of it is still to come to the peer, and less than before: it reads, if slowly.
+bool Course::Moves(Side& to) {
+  const std::size_t before = std::exchange(to.unsent, to.outlet->unsent());
+  return to.unsent > 0 && to.unsent < before;
+}
+
+void Course::LingerOn(TimePoint now) {
+  phase_deadline_ = std::min(now + kLingerTime, linger_until_);
+  for (Side* each : {&client_, &server_}) each->unsent = each->outlet->unsent();
 }
 
 void Course::Finish(Side& to) {

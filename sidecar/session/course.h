@@ -25,6 +25,8 @@ class Outlet {
   virtual bool Send(std::string_view bytes) = 0;
   /// Whether bytes wait until the peer reads.
   virtual bool blocked() const = 0;
+  /// How many bytes the peer has not got yet: those that wait here and those that are on their way.
+  virtual std::size_t unsent() const = 0;
   /// Ends this direction (FIN). REQUIRES: !blocked().
   virtual void Finish() = 0;
 };
@@ -39,6 +41,7 @@ struct Outcome {
   websocket::Counts to_server;
   websocket::Counts to_client;
   Duration throttled{};
+  bool client_is_behind = false;  ///< it has not taken all that was sent to it
 };
 
 /// The course of one session from its 101 on, without any I/O: told what the peers send and what
@@ -46,8 +49,9 @@ struct Outcome {
 /// 7.4) ends it.
 ///
 /// Phases: live, then, when a peer sent a Close or the client broke the protocol, closing (the
-/// other direction goes on until its own Close, E28, at most closeTimeout), then lingering (what is
-/// queued goes out, TCP ends, what still comes is read and dropped, at most 2 s), then gone.
+/// other direction goes on until its own Close, E28, at most closeTimeout after it took the last
+/// byte, A20), then lingering (what is queued goes out, TCP ends, what still comes is read and
+/// dropped, until nothing has moved for 2 s, and not beyond the execution timeout, A7), then gone.
 ///
 /// After every call the owner looks at Reads(), NextDeadline(), outcome() and gone().
 ///
@@ -95,6 +99,7 @@ class Course {
     Outlet* outlet;
     websocket::FrameWalk walk;     // of what this peer sends
     std::string rest;              // of what it sent, not judged yet
+    std::size_t unsent = 0;        // to this peer, when it was last looked at
     bool queued_activity = false;  // what waits for this peer holds some of a data frame (A6)
     bool sent_close = false;       // what comes behind a Close is dropped (E27)
     bool at_eof = false;
@@ -113,9 +118,16 @@ class Course {
   void OnClose(Side& from, std::string_view frame, TimePoint now);
   void EndWith(End end, TimePoint now);
   void Say(Side& to, const Goodbye& goodbye);
+  void SayToServer(TimePoint now);
+  /// The client broke the protocol: it is told what it did, not how its server took that (E08).
+  bool client_broke_it() const {
+    return end_.kind == EndKind::kProtocolError && end_.peer == Peer::kClient;
+  }
+  bool Moves(Side& to);
   void FinishClosing(CloseHandshake handshake, TimePoint now);
   void Decide(CloseHandshake handshake, TimePoint now);
   void Linger(TimePoint now);
+  void LingerOn(TimePoint now);
   void Finish(Side& to);
   void CheckGone(TimePoint now);
 
@@ -125,7 +137,10 @@ class Course {
   Clocks clocks_;
   std::unique_ptr<Rate> rate_;  // only where the client is limited
   Phase phase_ = Phase::kLive;
-  TimePoint phase_deadline_;  // of every phase but kLive
+  TimePoint phase_deadline_;               // of every phase but kLive
+  TimePoint linger_until_;                 // at the latest
+  std::optional<TimePoint> to_server_at_;  // a Close of ours that waits for the server's answers
+  TimePoint told_server_;                  // when it was last sent something of its client's
   std::optional<TimePoint> held_since_;
   TimePoint resume_at_;
   Duration throttled_{};

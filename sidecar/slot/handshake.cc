@@ -16,6 +16,9 @@
 #include "common/net/tuning.h"
 
 namespace wsf::slot {
+
+using session::HandshakeEnd;
+
 namespace {
 
 constexpr std::size_t kMaxAnswerHeadBytes = 64 * 1024;
@@ -37,15 +40,6 @@ void Finish(http::AnswerHead* answer, std::string_view request_id) {
 // Passed on while the waiting goes on (H17).
 bool IsInterim(int status) { return status == 100 || status == 102 || status == 103; }
 
-HandshakeResult Ended(int code, Reason reason, Party closed_by, int http_status) {
-  HandshakeResult result;
-  result.status_code = code;
-  result.reason = reason;
-  result.closed_by = closed_by;
-  result.http_status = http_status;
-  return result;
-}
-
 }  // namespace
 
 Handshake::Handshake(Socket& client, Socket& server, http::RequestHead head)
@@ -63,13 +57,13 @@ net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint se
   server_address_ = server_address;
   timer_.expires_after(time_left);
   timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
-    if (!error && !alive.expired()) Stop(Stopped::kTimedOut);
+    if (!error && !alive.expired()) Stop({HandshakeEnd::Kind::kTimedOut});
   });
   net::error_code error = boost::asio::error::operation_aborted;
-  if (stopped_ == Stopped::kNo) {
+  if (!stopped_) {
     co_await server_.async_connect(server_address, net::Await(error));
   }
-  if (error && stopped_ == Stopped::kNo) {
+  if (error && !stopped_) {
     HandshakeResult refused;
     refused.kind = HandshakeResult::Kind::kNotStarted;
     co_return refused;
@@ -88,9 +82,9 @@ net::awaitable<HandshakeResult> Handshake::Run(boost::asio::ip::tcp::endpoint se
   co_return result;
 }
 
-void Handshake::Stop(Stopped why) {
-  if (stopped_ != Stopped::kNo) return;
-  stopped_ = why;
+void Handshake::Stop(HandshakeEnd why) {
+  if (stopped_) return;
+  stopped_ = std::move(why);
   net::error_code ignored;
   server_.close(ignored);
   client_.cancel(ignored);  // a client that reads nothing must not hold up the end
@@ -99,23 +93,8 @@ void Handshake::Stop(Stopped why) {
 void Handshake::WatchClient() {
   client_.async_wait(Socket::wait_read,
                      [this, alive = std::weak_ptr<bool>(alive_)](const net::error_code& error) {
-                       if (!error && !alive.expired()) Stop(Stopped::kClientLeft);
+                       if (!error && !alive.expired()) Stop({HandshakeEnd::Kind::kClientLeft});
                      });
-}
-
-std::optional<HandshakeResult> Handshake::WhyStopped() const {
-  switch (stopped_) {
-    case Stopped::kNo: return std::nullopt;
-    case Stopped::kClientLeft: return Ended(499, Reason::kRequestCanceled, Party::kClient, 0);
-    case Stopped::kTimedOut: return Ended(433, Reason::kHandshakeTimeout, Party::kPlatform, 504);
-    case Stopped::kCancelled: {
-      session::End end;
-      end.kind = cancelled_by_;  // P15, P20, P23: as if it had been live
-      const session::Verdict verdict = session::Judge(end, session::Settings());
-      return Ended(verdict.status_code, verdict.reason, verdict.closed_by, 503);
-    }
-  }
-  return std::nullopt;
 }
 
 net::awaitable<std::string> Handshake::ReadAnswerHead() {
@@ -156,18 +135,16 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
       }
       HandshakeResult result;
       result.kind = HandshakeResult::Kind::kEstablished;
-      result.http_status = 101;
       result.answer = *std::move(answer);
       result.early = std::move(pending_);
       result.answer.fields.Remove("Content-Length");  // 0, and nothing that a 101 has
       Finish(&result.answer, request_id_);
       co_await SendToClient(http::Write(result.answer));
+      if (!stopped_) co_return result;
       // Stopped while the 101 went out: the server's connection is closed already.
-      if (auto stopped = WhyStopped()) {
-        stopped->http_status = 101;
-        co_return *stopped;
-      }
-      co_return result;
+      stopped_->http_status = 101;
+      HandshakeResult stopped = co_await Ended(*stopped_);
+      co_return stopped;
     }
     if (answer->status >= 200) {
       HandshakeResult refused = co_await PassRefusal(std::move(raw), *std::move(answer));
@@ -179,7 +156,7 @@ net::awaitable<HandshakeResult> Handshake::PassAnswer() {
     }
     Finish(&*answer, "");  // passed on, the waiting goes on
     co_await SendToClient(http::Write(*answer));
-    if (stopped_ != Stopped::kNo) pending_.clear();  // what else has come goes nowhere
+    if (stopped_) pending_.clear();  // what else has come goes nowhere
   }
 }
 
@@ -204,48 +181,42 @@ net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
     bytes.assign(part.data(), n);
   }
   const bool complete = sent && end.done();
-  if (auto stopped = WhyStopped(); stopped && !complete) {
-    stopped->http_status = status;  // it has been sent
-    co_return *stopped;
-  }
-  if (status >= 500) co_return Ended(443, Reason::kUserCodeError, Party::kServer, status);
-  co_return Ended(200, Reason::kHandshakeRejected, Party::kServer, status);
+  HandshakeEnd how;
+  if (stopped_ && !complete) how = *stopped_;
+  if (!stopped_ || complete) how.kind = HandshakeEnd::Kind::kAnswered;
+  how.http_status = status;  // it has been sent
+  HandshakeResult result = co_await Ended(std::move(how));
+  co_return result;
 }
 
 net::awaitable<bool> Handshake::SendToClient(std::string text) {
-  if (stopped_ == Stopped::kClientLeft) co_return false;
+  if (stopped_ && stopped_->kind == HandshakeEnd::Kind::kClientLeft) co_return false;
   // Last words must not wait for a client that reads nothing: no other end is left to come.
   std::optional<net::Deadline> deadline;
-  if (stopped_ != Stopped::kNo) deadline.emplace(client_, kLastWordsTime);
+  if (stopped_) deadline.emplace(client_, kLastWordsTime);
   net::error_code error;
   co_await boost::asio::async_write(client_, boost::asio::buffer(text), net::Await(error));
   co_return !error;
 }
 
-net::awaitable<HandshakeResult> Handshake::Refuse(http::Refusal refusal, Reason reason,
-                                                  Party closed_by) {
-  co_await SendToClient(http::RefusalAnswer(refusal, request_id_));
-  co_return Ended(refusal.code, reason, closed_by, refusal.http_status);
+net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
+  HandshakeEnd end;
+  if (stopped_) {
+    end = *stopped_;
+  } else {
+    const bool exited = co_await HasExited(*probe_, server_address_);
+    end.kind = exited ? HandshakeEnd::Kind::kServerExited : HandshakeEnd::Kind::kBroken;
+    end.what = std::move(what);
+  }
+  HandshakeResult result = co_await Ended(std::move(end));
+  co_return result;
 }
 
-net::awaitable<HandshakeResult> Handshake::Broken(std::string what) {
-  if (auto stopped = WhyStopped()) {
-    http::Refusal refusal = http::HandshakeTimedOut();
-    if (stopped_ == Stopped::kCancelled) {
-      refusal = http::Stopped(stopped->status_code, stopped->reason);
-    }
-    if (stopped_ != Stopped::kClientLeft) {
-      co_await SendToClient(http::RefusalAnswer(refusal, request_id_));
-    }
-    co_return *stopped;
-  }
-  const bool exited = co_await HasExited(*probe_, server_address_);
+net::awaitable<HandshakeResult> Handshake::Ended(HandshakeEnd end) {
   HandshakeResult result;
-  if (exited) {
-    result = co_await Refuse(http::ServerExited(), Reason::kUserProcessExited, Party::kServer);
-  } else {
-    result = co_await Refuse(http::ServerBroken(what), Reason::kUserCodeError, Party::kServer);
-    result.message = std::move(what);
+  result.verdict = session::JudgeHandshake(end);
+  if (result.verdict.refusal) {
+    co_await SendToClient(http::RefusalAnswer(*result.verdict.refusal, request_id_));
   }
   co_return result;
 }

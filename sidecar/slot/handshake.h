@@ -12,7 +12,7 @@
 #include "common/http/handshake.h"
 #include "common/http/head.h"
 #include "common/net/await.h"
-#include "sidecar/session/verdict.h"
+#include "sidecar/session/handshake_verdict.h"
 #include "sidecar/slot/listen_probe.h"
 
 namespace wsf::slot {
@@ -25,13 +25,9 @@ struct HandshakeResult {
     kEnded,        ///< answered otherwise, or broken off: rows H16 to H22
   };
   Kind kind = Kind::kEnded;
-  int status_code = 0;  ///< only for kEnded, as are the next two
-  Reason reason = Reason::kNone;
-  Party closed_by = Party::kServer;
-  int http_status = 0;  ///< what the client was answered; 0 when it had left
-  std::string message;  ///< what was wrong with the server's answer, where that is why
-  http::AnswerHead answer;
-  std::string early;  ///< what the server sent behind its 101
+  session::HandshakeVerdict verdict;  ///< only for kEnded
+  http::AnswerHead answer;            ///< only for kEstablished
+  std::string early;                  ///< what the server sent behind its 101
 };
 
 /// Passes one handshake to the server and its answer back (A18, H16 to H22).
@@ -50,15 +46,10 @@ class Handshake {
                                       std::chrono::milliseconds time_left, ListenProbe* probe);
 
   /// Breaks it off from the platform's side: Run returns what a live session would get for `kind`.
-  void Cancel(session::EndKind kind) {
-    cancelled_by_ = kind;
-    Stop(Stopped::kCancelled);
-  }
+  void Cancel(session::EndKind kind) { Stop({session::HandshakeEnd::Kind::kStopped, 0, kind}); }
 
  private:
-  enum class Stopped { kNo, kClientLeft, kTimedOut, kCancelled };
-
-  void Stop(Stopped why);
+  void Stop(session::HandshakeEnd why);
   void WatchClient();
   /// Reads until a whole head is in `pending_`; its text, or "" when the server is gone or does not
   /// speak HTTP.
@@ -67,8 +58,8 @@ class Handshake {
   net::awaitable<HandshakeResult> PassRefusal(std::string raw_head, http::AnswerHead answer);
   net::awaitable<bool> SendToClient(std::string text);
   net::awaitable<HandshakeResult> Broken(std::string what);
-  net::awaitable<HandshakeResult> Refuse(http::Refusal refusal, Reason reason, Party closed_by);
-  std::optional<HandshakeResult> WhyStopped() const;
+  /// The client is told, where it still is to be.
+  net::awaitable<HandshakeResult> Ended(session::HandshakeEnd end);
 
   Socket& client_;
   Socket& server_;
@@ -78,9 +69,8 @@ class Handshake {
   ListenProbe* probe_ = nullptr;
   boost::asio::ip::tcp::endpoint server_address_;
   boost::asio::steady_timer timer_;
-  Stopped stopped_ = Stopped::kNo;
-  session::EndKind cancelled_by_ = session::EndKind::kFunctionStopped;
-  std::string pending_;  // of the server's answer
+  std::optional<session::HandshakeEnd> stopped_;  // not by the server
+  std::string pending_;                           // of the server's answer
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -30,6 +30,8 @@ constexpr auto kHoldTime = seconds(5);
 constexpr auto kHoldPause = milliseconds(5);
 constexpr auto kListeningBackOff = milliseconds(100);
 constexpr auto kListeningBackOffMax = seconds(5);
+// Whoever reaches the relay's port can guess a token: that costs the operator no more than this.
+constexpr auto kDoubtPause = seconds(5);
 constexpr auto kEndedBackOff = milliseconds(200);
 constexpr auto kEndedBackOffMax = seconds(5);
 constexpr auto kEndedTime = seconds(20);
@@ -103,22 +105,35 @@ net::awaitable<bool> Instance::IsReady(Endpoint server) {
   co_return answer.ok() && answer->status >= 200 && answer->status < 500;
 }
 
-net::awaitable<void> Instance::ReportListening() {
+net::awaitable<bool> Instance::FetchToken() {
   v1::Report report;
   report.mutable_listening()->set_pod_uid(options_.pod_uid);
   report.mutable_listening()->set_relay_address(options_.advertised_address);
+  report.mutable_listening()->set_init_ms(init_time_.count());
+  report::Reporter::Answer answer = co_await reporter_->Call(report);
+  v1::ListeningResponse response;
+  const bool given = answer.verdict == report::Reporter::Verdict::kAcknowledged &&
+                     response.ParseFromString(answer.output);
+  if (given) slot_.Acknowledge(response.claim_token());
+  co_return given;
+}
+
+void Instance::Doubt() {
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (slot_.state() != Slot::State::kFree || now < doubted_ + kDoubtPause) return;
+  doubted_ = now;
+  net::Spawn(io_.get_executor(), RenewToken());
+}
+
+net::awaitable<void> Instance::RenewToken() { co_await FetchToken(); }
+
+net::awaitable<void> Instance::ReportListening() {
   init_time_ =
       std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
-  report.mutable_listening()->set_init_ms(init_time_.count());
   milliseconds back_off = kListeningBackOff;
   while (slot_.state() == Slot::State::kListening) {
-    report::Reporter::Answer answer = co_await reporter_->Call(report);
-    v1::ListeningResponse response;
-    if (answer.verdict == report::Reporter::Verdict::kAcknowledged &&
-        response.ParseFromString(answer.output)) {
-      slot_.Acknowledge(response.claim_token());
-      co_return;
-    }
+    const bool given = co_await FetchToken();
+    if (given) co_return;
     co_await Sleep(back_off);
     back_off = std::min<milliseconds>(back_off * 2, kListeningBackOffMax);
   }
@@ -160,6 +175,7 @@ std::string Instance::ControlAnswer(const http::RequestHead& head) {
     return RefusedAnswer(Slot::Answer::kStarting);
   }
   if (!slot_.Proves(head.fields.Find("X-Wsf-Claim").value_or(""))) {
+    Doubt();
     return RefusedAnswer(Slot::Answer::kDenied);
   }
   const absl::StatusOr<ControlRequest> request = ReadControl(head);
@@ -199,6 +215,7 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
   }
   const Slot::Answer answer =
       slot_.Take(head.fields.Find("X-Wsf-Claim").value_or(""), settings->instance_concurrency);
+  if (answer == Slot::Answer::kDenied) Doubt();
   if (answer != Slot::Answer::kTaken) {
     co_await net::SendAndClose(std::move(client), RefusedAnswer(answer));
     co_return;

@@ -55,6 +55,11 @@ class Instance {
   net::awaitable<void> WaitUntilListening();
   net::awaitable<bool> IsReady(Endpoint server);
   net::awaitable<void> ReportListening();
+  /// Tells the operator that the port listens; whether it has given a claim token.
+  net::awaitable<bool> FetchToken();
+  net::awaitable<void> RenewToken();
+  /// Somebody knows another claim token than ours: the operator's keys may have been replaced.
+  void Doubt();
   net::awaitable<void> ReportEnded(v1::SessionRecord record);
   /// Holds the caller while the port listens but the claim token is still on its way.
   net::awaitable<void> AwaitToken();
@@ -81,6 +86,7 @@ class Instance {
   int sending_ = 0;                        // of these, not acknowledged yet
   std::chrono::milliseconds init_time_{};  // from our start until the port listened
   int lingering_ = 0;                      // connections whose last bytes are still going out
+  TimePoint doubted_;                      // for the last time
   bool watching_port_ = false;
   bool terminating_ = false;
   std::map<Session*, std::shared_ptr<Session>> sessions_;

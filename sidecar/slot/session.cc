@@ -48,6 +48,8 @@ net::awaitable<void> Linger(SessionParts parts, Session::Socket client, std::str
   parts.on_lingered();
 }
 
+}  // namespace
+
 // Lets a coroutine wait for a callback.
 class Event {
  public:
@@ -65,8 +67,6 @@ class Event {
   bool set_ = false;
   boost::asio::steady_timer timer_;
 };
-
-}  // namespace
 
 Session::Session(SessionParts parts, Socket client, http::RequestHead head,
                  const session::Settings& settings)
@@ -99,18 +99,22 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   record.set_request_id(request_id_);
   record.set_request_start(start_wall_);
   record.set_init_ms(parts_.init_time.count());
-  record.set_http_status(result.http_status);
   if (result.kind == HandshakeResult::Kind::kEstablished) {
+    record.set_http_status(101);
     co_await Relay(std::move(result), &record);
   } else {
-    SetEnd(result.status_code, result.reason, result.closed_by, &record);
-    record.set_message(result.message);
+    const session::HandshakeVerdict& verdict = result.verdict;
+    SetEnd(verdict.status_code, verdict.reason, verdict.closed_by, &record);
+    record.set_http_status(verdict.http_status);
+    record.set_message(verdict.message);
     Dismiss("");
   }
   const TimePoint now = std::chrono::steady_clock::now();
   record.set_ended(UnixMicros());
   record.set_duration_ms(MillisBetween(start_, now));
   parts_.journal.Ended(record, now);
+  // With the report the instance is let go, and with it what its slow client has not read yet.
+  if (gone_ != nullptr) co_await gone_->Wait();
   co_return record;
 }
 
@@ -135,8 +139,10 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
     ended->Set();
   };
   ++parts_.lingering;
-  callbacks.on_gone = [parts = parts_] {
+  const auto gone = std::make_shared<Event>(parts_.io);
+  callbacks.on_gone = [parts = parts_, gone] {
     --parts.lingering;
+    gone->Set();
     parts.on_lingered();
   };
   relay_ = std::make_shared<relay::Relay>(
@@ -146,6 +152,7 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   relay_->Start(handshake.early);
   co_await ended->Wait();
   relay_.reset();  // it lingers by itself
+  if (outcome.client_is_behind) gone_ = gone;
 
   const std::int64_t billed = MillisBetween(established, std::chrono::steady_clock::now());
   const bool server_lost =

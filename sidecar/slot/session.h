@@ -31,6 +31,8 @@ struct SessionParts {
   std::function<void()> on_lingered;    ///< one of them has ended
 };
 
+class Event;
+
 /// One claim of the slot, from the handshake to the record.
 ///
 /// Threading: confined to the sidecar's thread.
@@ -44,8 +46,9 @@ class Session {
 
   const std::string& request_id() const { return request_id_; }
 
-  /// Passes the handshake, relays, and returns the record once the verdict stands and both
-  /// connections are ended; nothing when the server's port refused before anything was forwarded.
+  /// Passes the handshake, relays, and returns the record once the verdict stands and the client
+  /// has been sent all that was for it; nothing when the server's port refused before anything was
+  /// forwarded.
   net::awaitable<std::optional<v1::SessionRecord>> Run(Endpoint server);
 
   /// Ends it from the platform's side, at whatever point it is.
@@ -66,6 +69,7 @@ class Session {
   Endpoint server_address_;
   std::unique_ptr<Handshake> handshake_;
   std::shared_ptr<relay::Relay> relay_;
+  std::shared_ptr<Event> gone_;  // of a client that is behind
 };
 
 }  // namespace wsf::slot

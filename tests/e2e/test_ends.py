@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 7.2: every end that a peer causes. What the client sees, what the server sees, the record."""
+import socket
 import struct
+import threading
+import time
 
 import pytest
 
@@ -284,3 +287,38 @@ def test_I3_S0_09_S2_03_S3_13_frames_pass_as_sent(live):
     live.server.send_close(1000)
     record = check(live, 200, "Closed", "client", 1000)
     assert record["toServer"] == {"messages": 2, "bytes": 70_003, "controlFrames": 2}
+
+
+def test_E08_E10_the_client_of_a_violation_gets_our_code_whatever_its_server_says(live):
+    """As an aiohttp server does, which answers any Close with 1000."""
+    live.client.send_raw(masked_headers(VIOLATIONS["rsv1"]))
+    live.server.expect_close(1002)
+    live.server.send(TEXT, b"the answer to what came before")
+    live.server.send_close(1000)
+    live.client.expect(TEXT, b"the answer to what came before")
+    live.client.expect_close(1002)
+    check(live, 456, "ClientProtocolError", "client", 1002)
+
+
+def test_A7_A20_E29_a_slow_client_gets_all_that_was_said_before_the_close(wsf):
+    """Eight mebibytes and a Close, to one that reads slowly and says something meanwhile. A Close is
+    waited for one second here, and a linger is two: they count from the last progress."""
+    live = wsf.connect()
+    message, count = b"x" * 65536, 128
+
+    def say() -> None:
+        for _ in range(count):
+            live.server.send(BINARY, message)
+        live.server.send_close(1000)
+        live.server.sock.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=say, daemon=True).start()
+    for i in range(count):
+        if i % 16 == 0:
+            live.client.send(TEXT, b"still here")
+        live.client.expect(BINARY, message)
+        time.sleep(0.06)  # the speed of its line: about a megabyte a second
+    live.client.expect_close(1000)
+    live.client.send_close(1000)
+    record = check(live, 200, "Closed", "server", 1000)
+    assert record["toClient"]["messages"] == count

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clocks and limits of one session, and what both sides are told (table 7.3)."""
+import os
+import signal
 import time
 
 import pytest
 
-from dev_rig import DevRig
+from dev_rig import DevRig, wait_for
 from peers import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 
 LIMIT = 262144
@@ -281,3 +283,18 @@ def test_S1_07_each_quota_can_be_raised_for_one_function(dev_rig):
         session.client.send(BINARY, b"x" * 400_000)
         session.server.expect(BINARY, b"x" * 400_000)
     assert close(session).get("throttledMs", 0) == 0
+
+
+def test_A9_what_came_while_everything_stood_still_is_read_before_a_clock_ends_it(rig):
+    """A paused machine: the clocks went on, and the messages are in the sockets."""
+    session = rig.connect(settings={"idleTimeoutSeconds": 2})
+    session.client.send(TEXT, b"first")
+    session.server.expect(TEXT, b"first")
+    os.kill(rig.sidecar.pid, signal.SIGSTOP)
+    start = time.monotonic()
+    session.client.send(TEXT, b"meanwhile")
+    wait_for(lambda: time.monotonic() > start + 4, "the idle timeout is long over")
+    os.kill(rig.sidecar.pid, signal.SIGCONT)
+    session.server.expect(TEXT, b"meanwhile")
+    session.client.send(TEXT, b"goes on")
+    session.server.expect(TEXT, b"goes on")

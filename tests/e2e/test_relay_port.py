@@ -283,3 +283,15 @@ def test_the_platform_ends_a_handshake_house_M14(rig, reason, code, name):
     assert (record["statusCode"], record["reason"], record["closedBy"]) == (code, name, "platform")
     assert "established" not in record
     server.end()
+
+
+def test_D35_a_free_sidecar_that_is_asked_with_another_token_fetches_its_token_anew(rig):
+    """The operator's keys may have been replaced. Whoever guesses costs one report, not one each."""
+    assert rig.reports.read_text().split() == ["listening"]
+    for _ in range(5):
+        assert sidecar_says(rig.claim(token="another")) == ("403", "denied")
+    rig.wait_for(lambda: rig.reports.read_text().split() == ["listening"] * 2)
+    for _ in range(5):
+        rig.control("state", token="another")
+    assert rig.control("state") == "free"
+    assert rig.reports.read_text().split() == ["listening"] * 2

@@ -14,6 +14,7 @@ class FakeOutlet final : public Outlet {
  public:
   bool Send(std::string_view bytes) override;
   bool blocked() const override { return !queued.empty(); }
+  std::size_t unsent() const override { return queued.size() + on_its_way; }
   void Finish() override { finished = true; }
   /// The peer reads `n` more bytes; returns how many there were.
   std::size_t Drain(std::size_t n);
@@ -21,6 +22,7 @@ class FakeOutlet final : public Outlet {
   std::size_t capacity = SIZE_MAX;
   std::string taken;
   std::string queued;
+  std::size_t on_its_way = 0;
   bool finished = false;
 };
 

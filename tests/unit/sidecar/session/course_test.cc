@@ -186,5 +186,159 @@ TEST(Course, F41_EveryOrderOfTerminalEventsGivesTheVerdictOfTheFirst) {
   EXPECT_EQ(orders, 120);
 }
 
+// ---- E08, E10: a client breaks the protocol ----
+
+const std::string kBadFrame = FrameOf(Peer::kClient, 3, "bad opcode");
+
+std::string OurClose(int code) {
+  return websocket::CloseFrame(static_cast<std::uint16_t>(code), "", websocket::Mask::kUnmasked);
+}
+
+TEST(Course, E08_E10_TheClientOfAViolationIsToldOurCodeAndNotItsServers) {
+  Rig rig;
+  Give(&rig.course, Peer::kClient, kBadFrame, kStart + seconds(1));
+  EXPECT_EQ(rig.to_server.taken.substr(0, 2), "\x88\x82") << "the server gets a Close";
+  const std::string answer = Text(Peer::kServer, "what it still had to say");
+  Give(&rig.course, Peer::kServer, answer + CloseOf(Peer::kServer, 1000), kStart + seconds(2));
+  EXPECT_EQ(rig.to_client.taken, answer + OurClose(1002));
+  EXPECT_EQ(rig.Judged().status_code, 456);
+}
+
+TEST(Course, E08_E10_TheServerHasTimeToAnswerWhatCameBeforeTheViolation) {
+  Rig rig;
+  Give(&rig.course, Peer::kClient, Text(Peer::kClient) + kBadFrame, kStart);
+  EXPECT_EQ(rig.to_server.taken, Text(Peer::kClient)) << "one read would bring it both";
+  EXPECT_EQ(rig.course.NextDeadline(), kStart + milliseconds(100));
+  const std::string echo = Text(Peer::kServer);
+  Give(&rig.course, Peer::kServer, echo, kStart + milliseconds(1));
+  rig.course.OnTime(kStart + milliseconds(100));
+  EXPECT_NE(rig.to_server.taken, Text(Peer::kClient));
+  Give(&rig.course, Peer::kServer, CloseOf(Peer::kServer, 1002), kStart + milliseconds(101));
+  EXPECT_EQ(rig.to_client.taken, echo + OurClose(1002));
+}
+
+TEST(Course, E08_AServerThatClosesMeanwhileGetsItsAnswer) {
+  Rig rig;
+  Give(&rig.course, Peer::kClient, Text(Peer::kClient) + kBadFrame, kStart);
+  Give(&rig.course, Peer::kServer, CloseOf(Peer::kServer, 1001), kStart + milliseconds(1));
+  EXPECT_GT(rig.to_server.taken.size(), Text(Peer::kClient).size());
+  EXPECT_EQ(rig.to_client.taken, OurClose(1002));
+}
+
+// ---- A7, A20: what is on its way ----
+
+struct Ended : Rig {
+  // The server says much and closes; the client has taken nothing yet.
+  Ended() {
+    to_client.capacity = 0;
+    Give(&course, Peer::kServer, Text(Peer::kServer, std::string(100, 'x')), kStart);
+    Give(&course, Peer::kServer, CloseOf(Peer::kServer, 1000), kStart);
+  }
+  void Reads(TimePoint now) {
+    to_client.Drain(1);
+    course.OnWritten(Peer::kClient, now);
+  }
+};
+
+TEST(Course, A20_TheCloseTimeoutCountsFromTheLastByteThatTheOtherTook) {
+  Ended rig;
+  for (int i = 1; i <= 5; ++i) rig.Reads(kStart + seconds(9 * i));
+  EXPECT_FALSE(rig.course.outcome());
+  EXPECT_EQ(rig.course.NextDeadline(), kStart + seconds(45) + rig.settings.close_timeout);
+  rig.course.OnTime(kStart + seconds(55));
+  ASSERT_TRUE(rig.course.outcome());
+  EXPECT_EQ(rig.course.outcome()->close_handshake, CloseHandshake::kTimeout);
+  EXPECT_EQ(rig.Judged().status_code, 200);
+  EXPECT_TRUE(rig.course.outcome()->client_is_behind);
+}
+
+TEST(Course, A7_TheLingerCountsFromTheLastProgress) {
+  Ended rig;
+  rig.course.OnEof(Peer::kServer, kStart);
+  rig.course.OnTime(kStart + seconds(10));
+  ASSERT_TRUE(rig.course.outcome());
+  TimePoint now = kStart + seconds(10);
+  for (int i = 0; i < 50; ++i) {
+    rig.Reads(now += seconds(1));
+    rig.course.OnTime(now);
+    ASSERT_FALSE(rig.course.gone());
+  }
+  rig.course.OnTime(now + seconds(2));
+  EXPECT_TRUE(rig.course.gone()) << "it reads no more";
+}
+
+TEST(Course, A7_WhatOnlyItsKernelHasIsStillOnItsWay) {
+  Rig rig;
+  rig.course.OnEof(Peer::kServer, kStart);
+  TimePoint now = kStart;
+  for (rig.to_client.on_its_way = 5; rig.to_client.on_its_way > 0; --rig.to_client.on_its_way) {
+    rig.course.OnTime(now);
+    ASSERT_FALSE(rig.course.gone());
+    now = rig.course.NextDeadline();
+  }
+  rig.course.OnTime(now);
+  EXPECT_TRUE(rig.course.gone()) << "it has all, and says nothing";
+}
+
+TEST(Course, A7_NoSlowReaderHoldsAnInstanceBeyondItsExecutionTime) {
+  Settings settings = Rig::Unlimited();
+  settings.execution_timeout = seconds(20);
+  Rig rig(settings);
+  rig.to_client.capacity = 0;
+  Give(&rig.course, Peer::kServer, Text(Peer::kServer, std::string(100, 'x')), kStart);
+  rig.course.OnEof(Peer::kServer, kStart);
+  for (int i = 1; i <= 20; ++i) {
+    rig.to_client.Drain(1);
+    rig.course.OnWritten(Peer::kClient, kStart + seconds(i));
+    rig.course.OnTime(kStart + seconds(i));
+    EXPECT_EQ(rig.course.gone(), i == 20);
+  }
+}
+
+// ---- A9 ----
+
+TEST(Course, A9_AfterAPauseOfTheMachineWhatHasComeIsReadFirst) {
+  Rig rig;
+  rig.course.OnTime(kStart + seconds(40));  // everything stood still since the 10th second
+  EXPECT_FALSE(rig.course.outcome());
+  EXPECT_EQ(rig.course.NextDeadline(), kStart + seconds(42));
+  Give(&rig.course, Peer::kClient, Text(Peer::kClient), kStart + seconds(40));
+  EXPECT_EQ(rig.course.NextDeadline(), kStart + seconds(55));
+  rig.course.OnTime(kStart + seconds(55));
+  EXPECT_EQ(rig.Judged().status_code, 455);
+}
+
+TEST(Course, A9_AfterAPauseWithoutAWordItEndsAllTheSame) {
+  Rig rig;
+  rig.course.OnTime(kStart + seconds(40));
+  rig.course.OnTime(kStart + seconds(42));
+  EXPECT_EQ(rig.Judged().status_code, 455);
+}
+
+TEST(Course, A9_TheExecutionClockGetsNothingBack) {
+  Settings settings = Rig::Unlimited();
+  settings.execution_timeout = seconds(20);
+  Rig rig(settings);
+  Give(&rig.course, Peer::kClient, Text(Peer::kClient), kStart + seconds(10));
+  rig.course.OnTime(kStart + seconds(60));
+  ASSERT_TRUE(rig.course.outcome());
+  EXPECT_EQ(rig.Judged().status_code, 433) << "nobody knows that it was idle";
+}
+
+// ---- A11 ----
+
+TEST(Course, D55_A11_FramesWithoutAPayloadAreNotForNothing) {
+  Settings settings = Rig::Unlimited();
+  settings.request_bytes_per_second = 100;
+  Rig rig(settings);
+  const std::string ping = FrameOf(Peer::kClient, 9, "");
+  std::string sent = FrameOf(Peer::kClient, 1, "", false);
+  for (int i = 0; i < 150; ++i) sent += FrameOf(Peer::kClient, 0, "", false) + ping;
+  Give(&rig.course, Peer::kClient, sent, kStart);
+  EXPECT_EQ(rig.to_server.taken, sent.substr(0, 100 * ping.size()));
+  for (int i = 1; i <= 60; ++i) rig.course.OnTime(kStart + milliseconds(63 * i));
+  EXPECT_EQ(rig.to_server.taken, sent);
+}
+
 }  // namespace
 }  // namespace wsf::session
