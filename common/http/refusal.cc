@@ -18,6 +18,11 @@ Refusal Make(int http_status, int code, Reason reason, std::string_view message,
 
 }  // namespace
 
+std::string FullMessage(const Refusal& refusal) {
+  if (refusal.detail.empty()) return refusal.message;
+  return absl::StrCat(refusal.message, ": ", refusal.detail);
+}
+
 Refusal NotAnUpgrade() {
   return Make(426, 0, Reason::kUpgradeRequired,
               "this address serves WebSocket connections only; open it with a ws:// or wss:// URL");

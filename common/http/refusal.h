@@ -16,7 +16,12 @@ struct Refusal {
   std::string reason;
   std::string message;          ///< one sentence for the client: what is wrong and what to do
   int retry_after_seconds = 0;  ///< 0 = no Retry-After
+  /// What the API, a kubelet or a registry says: for condition, Event and log, never for a client.
+  std::string detail = {};
 };
+
+/// For the owner of the function: the message, and the detail behind it.
+std::string FullMessage(const Refusal& refusal);
 
 /// The rows whose text does not depend on anything.
 Refusal NotAnUpgrade();                                      // H01

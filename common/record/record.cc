@@ -11,13 +11,26 @@ namespace wsf {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 256;
+constexpr std::size_t kMaxEscapedBytes = 512;
+
+bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
+// Whole characters of `text`, as many as are kept.
+std::string_view Cut(std::string_view text) {
+  const auto shorten = [&text](std::size_t size) {
+    while (size > 0 && IsContinuation(text[size])) --size;
+    text = text.substr(0, size);
+  };
+  if (text.size() > kMaxTextBytes) shorten(kMaxTextBytes);
+  while (JsonText(text).size() > kMaxEscapedBytes + 2) shorten(text.size() - 1);
+  return text;
+}
 
 class ObjectWriter {
  public:
   void Text(std::string_view name, std::string_view value) {
     if (value.empty()) return;
-    if (value.size() > kMaxTextBytes) value = value.substr(0, kMaxTextBytes);
-    Raw(name, JsonText(value));
+    Raw(name, JsonText(Cut(value)));
   }
   void Time(std::string_view name, std::int64_t unix_micros) { Text(name, Rfc3339(unix_micros)); }
   void Number(std::string_view name, std::int64_t value) { Raw(name, absl::StrCat(value)); }

@@ -23,10 +23,6 @@ constexpr auto kEndAgain = std::chrono::seconds(5);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
-std::string PodPath(const instances::Pod& pod) {
-  return absl::StrCat("/api/v1/namespaces/", pod.ns, "/pods/", pod.name);
-}
-
 // No answer, or one that tells of the API's own state and not of the request.
 bool IsPassing(const kube::Response& response) {
   return response.status == 0 || response.status == 429 || response.status >= 500;
@@ -51,7 +47,7 @@ void Operator::Do(const fleet::CreateInstance& action) {
                     if (response.ok()) {
                       OnPodObject(response.body);  // before the watch tells: nothing is made twice
                     } else if (response.status == 409) {
-                      fleet_.OnNameTaken(action.function_key, action.name, Now());
+                      OnNameTaken(action);
                     } else if (IsPassing(response)) {
                       fleet_.OnCreateUnanswered(action.function_key, action.name, Now());
                     } else {
@@ -62,6 +58,25 @@ void Operator::Do(const fleet::CreateInstance& action) {
                     }
                     Schedule();
                   });
+}
+
+void Operator::OnNameTaken(const fleet::CreateInstance& action) {
+  if (fleet_.OnNameTaken(action.function_key, action.name, Now())) return;
+  const std::string ns = action.function_key.substr(0, action.function_key.find('/'));
+  client_->Get(PodPath(ns, action.name), [this, action](const kube::Response& response) {
+    const auto found = fleet_.functions().find(action.function_key);
+    if (!response.ok() || found == fleet_.functions().end()) return;  // it is tried again
+    instances::Pod pod = instances::ParsePod(response.body);
+    const bool ours = pod.owner() == found->second.owner();
+    if (ours && pod.function == found->second.name) {
+      OnPodObject(response.body);
+    } else {
+      fleet_.OnNameForeign(action.function_key, action.name);
+      pod.function = found->second.name;
+      if (ours) lost_labels_.PutBack(pod, [] {});
+    }
+    Schedule();
+  });
 }
 
 void Operator::Do(const fleet::DeleteInstance& action) {
@@ -88,17 +103,19 @@ void Operator::DeletePod(const instances::Pod& pod, Grace grace) {
   // would make the delete wait for a watch that is silent.
   Json options = {{"preconditions", {{"uid", pod.uid}}}};
   if (grace == Grace::kEnded) options["gracePeriodSeconds"] = instances::kEndedGraceSeconds;
-  client_->Delete(PodPath(pod), options, [this, pod, grace](const kube::Response& response) {
-    if (response.ok() || response.status == 404 || response.status == 409) return;
-    observe::Log(Level::kWarning, "delete failed",
-                 {{"instance", pod.name}, {"error", response.Message()}});
-    const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
-    timer->async_wait([this, uid = pod.uid, grace, timer](const boost::system::error_code& error) {
-      deleting_.erase(uid);
-      const fleet::Instance* instance = fleet_.Find(uid);
-      if (!error && instance != nullptr) DeletePod(instance->pod, grace);
-    });
-  });
+  client_->Delete(
+      PodPath(pod.ns, pod.name), options, [this, pod, grace](const kube::Response& response) {
+        if (response.ok() || response.status == 404 || response.status == 409) return;
+        observe::Log(Level::kWarning, "delete failed",
+                     {{"instance", pod.name}, {"error", response.Message()}});
+        const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kDeleteAgain);
+        timer->async_wait(
+            [this, uid = pod.uid, grace, timer](const boost::system::error_code& error) {
+              deleting_.erase(uid);
+              const fleet::Instance* instance = fleet_.Find(uid);
+              if (!error && instance != nullptr) DeletePod(instance->pod, grace);
+            });
+      });
 }
 
 void Operator::Do(const fleet::CloseInstance& action) {
@@ -167,13 +184,13 @@ void Operator::Do(const fleet::TellFailure& action) {
                {{"function", action.function_key},
                 {"code", absl::StrCat(action.refusal.code)},
                 {"reason", action.refusal.reason},
-                {"error", action.refusal.message}});
+                {"error", http::FullMessage(action.refusal)}});
   const auto function = fleet_.functions().find(action.function_key);
   if (function == fleet_.functions().end()) return;
   const bool is_pull = action.refusal.reason == ReasonName(Reason::kPullImageFailed);
-  statuses_.WriteEvent(
-      function->second, is_pull ? "PullImageFailed" : "InstanceFailed",
-      absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ", action.refusal.message));
+  statuses_.WriteEvent(function->second, is_pull ? "PullImageFailed" : "InstanceFailed",
+                       absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ",
+                                    http::FullMessage(action.refusal)));
 }
 
 // ---- Ledger ----
@@ -227,7 +244,8 @@ void Operator::Do(const ledger::RemoveFinalizer& action) {
       Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
                    {{"op", "test"}, {"path", path}, {"value", instances::kLedgerFinalizer}},
                    {{"op", "remove"}, {"path", path}}});
-  client_->Apply(PodPath(instance->pod), kube::Patch::kJson, patch, [](const kube::Response&) {});
+  client_->Apply(PodPath(instance->pod.ns, instance->pod.name), kube::Patch::kJson, patch,
+                 [](const kube::Response&) {});
 }
 
 void Operator::Do(const ledger::PutBackFinalizer& action) {
@@ -239,7 +257,8 @@ void Operator::Do(const ledger::PutBackFinalizer& action) {
       {{{"op", "test"}, {"path", "/metadata/uid"}, {"value", action.uid}},
        {{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", instance->pod.version}},
        {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}});
-  client_->Apply(PodPath(instance->pod), kube::Patch::kJson, patch, [](const kube::Response&) {});
+  client_->Apply(PodPath(instance->pod.ns, instance->pod.name), kube::Patch::kJson, patch,
+                 [](const kube::Response&) {});
 }
 
 void Operator::Do(const ledger::ListPods&) {

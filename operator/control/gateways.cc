@@ -27,9 +27,12 @@ void SetRefusal(const http::Refusal& from, v1::Refusal* to) {
 std::optional<http::Refusal> WhyNotServed(const spec::Function& function) {
   const std::string status_error(ReasonName(Reason::kFunctionStatusError));
   if (!function.errors.empty()) {
-    return http::Refusal{503, 438, status_error,
-                         "the function's spec is invalid: " + absl::StrJoin(function.errors, "; "),
-                         0};
+    return http::Refusal{503,
+                         438,
+                         status_error,
+                         "the function's spec is invalid; its status says why",
+                         0,
+                         absl::StrJoin(function.errors, "; ")};
   }
   if (function.spec.suspend) {
     return http::Refusal{503, 438, status_error, "the function is suspended (spec.suspend)", 0};

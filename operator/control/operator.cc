@@ -38,6 +38,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
       statuses_(
           client, options_.public_url, &ledger_, &hosts_,
           [this](const Json& object) { OnFunctionObject(object); }, [this] { Schedule(); }),
+      lost_labels_(io, client),
       functions_(io, client, kFunctionsPath, "websocketfunctions", options_.namespaces, "",
                  {[this](const Json& object) { OnFunctionObject(object); },
                   [this](const std::string& uid) { OnFunctionGone(uid); },
@@ -53,7 +54,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
                   }}),
       pods_(io, client, "/api/v1", "pods", options_.namespaces, instances::kFunctionLabel,
             {[this](const Json& object) { OnPodObject(object); },
-             [this](const std::string& uid) { OnPodGone(uid); }, [this] { OnPodsListed(); },
+             [this](const std::string& uid) { OnPodUnseen(uid); }, [this] { OnPodsListed(); },
              [this](const std::string& name, const std::string& error) {
                OnFault("pods", name, error);
              }}),
@@ -129,16 +130,29 @@ void Operator::OnFunctionGone(const std::string& uid) {
 
 void Operator::OnPodObject(const Json& object) {
   instances::Pod pod = instances::ParsePod(object);
+  if (gone_pods_.Find(pod.uid) != nullptr) return;  // an answer that was overtaken
   pod.age = std::chrono::microseconds(std::max<std::int64_t>(0, UnixMicros() - pod.created));
   fleet_.OnPod(pod, Now());
   ledger_.OnPod(pod, Now());
   Schedule();
 }
 
+void Operator::OnPodUnseen(const std::string& uid) {
+  const fleet::Instance* instance = fleet_.Find(uid);
+  if (instance == nullptr || ledger_.LetsGo(uid)) return OnPodGone(uid);
+  const auto& finalizers = instance->pod.finalizers;
+  const bool is_kept = std::find(finalizers.begin(), finalizers.end(),
+                                 instances::kLedgerFinalizer) != finalizers.end();
+  if (!is_kept) return OnPodGone(uid);
+  lost_labels_.Look(instance->pod, [this, uid] { OnPodGone(uid); });
+}
+
 void Operator::OnPodGone(const std::string& uid) {
+  if (gone_pods_.Find(uid) == nullptr) gone_pods_.Add(uid, true);
   ledger_.OnPodGone(uid, Now());
   fleet_.OnPodGone(uid);
   deleting_.erase(uid);
+  silent_.erase(uid);
   homes_.erase(uid);
   gateways_.ToAll(WithdrawMessage(uid));
   Schedule();

@@ -15,6 +15,7 @@
 #include "operator/control/early.h"
 #include "operator/control/gateways.h"
 #include "operator/control/history.h"
+#include "operator/control/lost_labels.h"
 #include "operator/control/measures.h"
 #include "operator/control/reviewer.h"
 #include "operator/control/status_writer.h"
@@ -86,7 +87,11 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void OnFunctionObject(const kube::Json& object);
   void OnFunctionGone(const std::string& uid);
   void OnPodObject(const kube::Json& object);
+  /// The watch does not show it any more: it has gone, or its label has.
+  void OnPodUnseen(const std::string& uid);
   void OnPodGone(const std::string& uid);
+  /// Somebody has the name of an instance that is to be made: whose is it (K20)?
+  void OnNameTaken(const fleet::CreateInstance& action);
   void OnPodsListed();
   // An object that could not be handled: told and counted, and everything else goes on.
   void OnFault(const char* resource, const std::string& name, const std::string& error);
@@ -99,6 +104,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   /// Asks every instance whose state is not known; a silent one is asked again.
   void AskStates();
   void AskState(const std::string& uid, std::function<void()> done);
+  void AskLater(const std::string& uid);
   /// Every running pod was asked once: from here on gateways are told and heard.
   void Open();
 
@@ -141,6 +147,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   Reviewer reviewer_;
   status::Hosts hosts_;
   StatusWriter statuses_;
+  LostLabels lost_labels_;
   kube::Informers functions_;
   kube::Informers pods_;
   boost::asio::steady_timer plan_timer_;
@@ -156,9 +163,11 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   std::deque<std::string> gone_;                   // those of versions_ that are gone, oldest first
   std::map<std::string, std::int64_t> invalid_;    // function uid -> generation told
   std::map<std::string, TimePoint> at_max_told_;   // function uid -> the last Event
-  std::set<std::string> asking_;                   // pod uids whose state is asked
-  std::map<std::string, Grace> deleting_;          // pod uids, and what was asked for
-  std::map<std::string, std::string> homes_;       // of told instances: gateway id by pod uid
+  std::set<std::string> asking_;                   // pod uids whose state is being asked
+  std::set<std::string> silent_;              // that gave no answer, and are left alone a while
+  Recent<bool> gone_pods_{1000};              // an answer that is older may still come
+  std::map<std::string, Grace> deleting_;     // pod uids, and what was asked for
+  std::map<std::string, std::string> homes_;  // of told instances: gateway id by pod uid
 };
 
 }  // namespace wsf::control

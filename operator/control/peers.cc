@@ -48,6 +48,7 @@ void Operator::Listening(std::string token, v1::ListeningRequest request, Listen
       response.set_claim_token(keys_.ClaimToken(uid));
       done(grpc::Status::OK, response);
       fleet_.OnListening(uid, request.relay_address(), Now());
+      ledger_.OnStarted(uid);
       Schedule();
     });
   });
@@ -60,10 +61,12 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       if (answer == Reviewer::Answer::kUnknown) {
         return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
       }
-      const bool known = fleet_.Find(uid) != nullptr;
-      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() || !known) {
+      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid()) {
         observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
         return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"});
+      }
+      if (fleet_.Find(uid) == nullptr) {  // our cache lags behind the pod, or is not filled yet
+        return done({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"});
       }
       done(grpc::Status::OK);  // at once: the termination message is the durable copy
       ledger_.OnReport(uid, request.record(), request.instance_totals(), Now());
@@ -93,24 +96,29 @@ void Operator::AskState(const std::string& uid, std::function<void()> done) {
                std::string state;
                if (answer.http_status == 200) state = answer.body;
                if (answer.http_status == 503) state = "starting";
+               asking_.erase(uid);
+               if (state.empty()) AskLater(uid);
                fleet_.OnState(uid, state, address, Now());
                Schedule();
                done();
-               if (answer.http_status != 0) {
-                 asking_.erase(uid);
-                 return;
-               }
-               // A silent one counts as live and is asked again.
-               const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
-               timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
-                 asking_.erase(uid);
-                 if (!error) AskStates();
-               });
              });
 }
 
+// A silent one counts as live and is asked again. So is one that refuses to answer: its token is of
+// keys that were replaced, and a free one fetches a new one when it is asked.
+void Operator::AskLater(const std::string& uid) {
+  if (!silent_.insert(uid).second) return;
+  const auto timer = std::make_shared<boost::asio::steady_timer>(io_, kAskAgain);
+  timer->async_wait([this, uid, timer](const boost::system::error_code& error) {
+    silent_.erase(uid);
+    if (!error) AskStates();
+  });
+}
+
 void Operator::AskStates() {
-  for (const std::string& uid : fleet_.Unknown()) AskState(uid, [] {});
+  for (const std::string& uid : fleet_.Unknown()) {
+    if (!silent_.contains(uid)) AskState(uid, [] {});
+  }
 }
 
 void Operator::EndSession(const std::string& request_id, std::function<void(int)> done) {
@@ -179,16 +187,18 @@ void Operator::Take(const std::shared_ptr<service::GatewayLink>& link,
     case v1::FromGateway::kTaken: {
       const v1::Taken& taken = message.taken();
       fleet_.OnTaken(taken.pod_uid(), taken.request_id(), {taken.client(), taken.since()});
+      ledger_.OnTaken(taken.pod_uid(), taken.request_id(), taken.since());
       break;
     }
     case v1::FromGateway::kNotTaken:
       fleet_.OnNotTaken(message.not_taken().pod_uid(), message.not_taken().request_id(), Now());
+      ledger_.OnNotTaken(message.not_taken().pod_uid(), message.not_taken().request_id());
       AskStates();
       break;
     case v1::FromGateway::kEnded: {
       const v1::SessionEnded& ended = message.ended();
       ledger_.OnGatewayView(ended.pod_uid(),
-                            {ended.request_id(), ended.established(), ended.ended()});
+                            {ended.request_id(), ended.established(), ended.ended(), 0});
       const bool sidecar_ended = ended.lost_side() == v1::SessionEnded::LOST_SIDE_TO_SERVER;
       fleet_.OnSessionEnded(ended.pod_uid(), ended.request_id(),
                             sidecar_ended ? fleet::Fleet::Over::kYes : fleet::Fleet::Over::kPerhaps,

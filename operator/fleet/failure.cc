@@ -7,8 +7,10 @@
 namespace wsf::fleet {
 namespace {
 
-http::Refusal Make(int http_status, int code, Reason reason, std::string message) {
-  return {http_status, code, std::string(ReasonName(reason)), std::move(message), 0};
+http::Refusal Make(int http_status, int code, Reason reason, std::string message,
+                   std::string detail = "") {
+  return {http_status,        code, std::string(ReasonName(reason)),
+          std::move(message), 0,    std::move(detail)};
 }
 
 bool IsPullError(const std::string& reason) {
@@ -27,12 +29,12 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
                                           InitTime time) {
   const instances::ContainerState& server = pod.server;
   if (IsPullError(server.reason)) {  // H08
-    return Make(502, 444, Reason::kPullImageFailed,
-                absl::StrCat("the function's image cannot be pulled: ", server.message));
+    return Make(502, 444, Reason::kPullImageFailed, "the function's image cannot be pulled",
+                server.message);
   }
   if (IsCreateError(server.reason)) {  // H10
-    return Make(502, 445, Reason::kContainerInitError,
-                absl::StrCat("the function's command cannot be started: ", server.message));
+    return Make(502, 445, Reason::kContainerInitError, "the function's command cannot be started",
+                server.message);
   }
   if (server.terminated || server.restarts > 0) {
     const std::string reason = server.terminated ? server.reason : server.last_reason;
@@ -48,8 +50,7 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
   }
   if (pod.ended()) {  // H13 at once: the relay's port was taken, or nothing could be started
     return Make(504, 450, Reason::kInitContainerTimeout,
-                pod.relay.message.empty() ? "the relay ended before the server listened"
-                                          : pod.relay.message);
+                "the relay ended before the server listened", pod.relay.message);
   }
   if (time == InitTime::kLeft) return std::nullopt;
   if (server.running) {  // H12

@@ -75,12 +75,16 @@ void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
   // A busy node or a large image takes nothing of the time that the server has to listen (H12).
   const bool runs_now = !is_new && pod.server.running && !instance.pod.server.running;
   if (runs_now && instance.phase == Phase::kStarting) instance.seen = now;
+  const bool deleting = instance.pod.deleting;  // asked for, and perhaps not told yet
   instance.pod = pod;
+  instance.pod.deleting |= deleting;
   // The pod of a function that has gone may bear the name that its successor has just asked for.
   const bool is_ours = FunctionOf(instance) != nullptr;
   if (is_ours && starts.creating.erase(pod.name) > 0) starts.unanswered = 0;
   if (is_new) {
-    instance.seen = now;
+    instance.made = instance.seen = now;
+    instance.ask_at = now + kFirstAsk;
+    instance.ask_pause = kFirstAsk;
     instance.born = now - std::chrono::duration_cast<Duration>(pod.age);
     instance.inherited = !pods_listed_;
     if (instance.inherited && pod.relay.running) instance.phase = Phase::kUnknown;
@@ -90,7 +94,7 @@ void Fleet::OnPod(const instances::Pod& pod, TimePoint now) {
     instance.address = pod.RelayAddress();
     instance.told_slots = 0;
   }
-  if (pod.deleting || pod.ended()) instance.phase = Phase::kEnding;
+  if (instance.pod.deleting || pod.ended()) instance.phase = Phase::kEnding;
   if (instance.phase == Phase::kFree && pod.server.terminated) OnServerEnded(&instance, now);
   Changed(&instance);
 }
@@ -238,8 +242,8 @@ void Fleet::OnCloseAnswered(const std::string& uid, bool closed, TimePoint now) 
   if (!closed) OnNotTaken(uid, "", now);
 }
 
-void Fleet::OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now) {
-  if (!functions_.contains(function_key)) return;
+bool Fleet::OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now) {
+  if (!functions_.contains(function_key)) return true;
   const auto group = groups_.find(function_key);
   const bool known = group != groups_.end() &&
                      std::ranges::any_of(group->second.members, [&name](const Instance* each) {
@@ -249,15 +253,27 @@ void Fleet::OnNameTaken(const std::string& function_key, const std::string& name
   if (known) {
     starts_[function_key].creating.erase(name);  // the next ordinal
   } else {
-    starts_[function_key].creating[name] = now + seconds(1);  // the watch will tell of it
+    starts_[function_key].creating[name].again = now + seconds(1);
   }
+  return known;
+}
+
+void Fleet::OnNameForeign(const std::string& function_key, const std::string& name) {
+  const auto starts = starts_.find(function_key);
+  if (starts != starts_.end()) starts->second.creating.erase(name);
+  changed_functions_.insert(function_key);
 }
 
 void Fleet::OnCreateUnanswered(const std::string& function_key, const std::string& name,
                                TimePoint now) {
   if (!functions_.contains(function_key)) return;
   Starts& starts = starts_[function_key];
-  starts.creating[name] = now + BackOff(++starts.unanswered);
+  Starts::Creation& creation = starts.creating[name];
+  if (starts.unanswered == 0 || creation.asked > starts.unanswered_at) {
+    ++starts.unanswered;
+    starts.unanswered_at = now;
+  }
+  creation.again = now + BackOff(starts.unanswered);
   changed_functions_.insert(function_key);
 }
 
@@ -265,11 +281,14 @@ void Fleet::OnCreateFailed(const std::string& function_key, const std::string& n
                            const std::string& message, TimePoint now) {
   if (!functions_.contains(function_key)) return;
   Starts& starts = starts_[function_key];
-  starts.creating.erase(name);
-  ++starts.failures;
-  starts.back_off_until = now + BackOff(starts.failures);
-  starts.last_failure = {503, 500, "InternalError", "the instance cannot be created: " + message,
-                         1};
+  const auto creation = starts.creating.extract(name);
+  CountFailure(&starts, creation.empty() ? now : creation.mapped().asked, now);
+  starts.last_failure = {503,
+                         500,
+                         std::string(ReasonName(Reason::kInternalError)),
+                         "the instance cannot be created",
+                         1,
+                         message};
   changed_functions_.insert(function_key);
 }
 

@@ -42,7 +42,10 @@ struct Instance {
   Phase phase = Phase::kStarting;
   std::string address;  ///< ip:port of its sidecar
   TimePoint free_since;
-  TimePoint seen;        ///< when the operator first saw it
+  TimePoint made;        ///< when the operator first saw it
+  TimePoint seen;        ///< since when its server has had time to listen
+  TimePoint ask_at;      ///< a start that takes long: its sidecar is asked then, it may be free
+  Duration ask_pause{};  ///< until it is asked the next time
   bool served = false;   ///< it has carried a session: its end is no failed start
   bool resting = false;  ///< it could not take a session for which it seemed to have room
   TimePoint rests_until;
@@ -77,6 +80,11 @@ inline constexpr auto kNoClosing = std::chrono::seconds(15);
 /// A sidecar that a gateway has lost and that does not answer for so long is on a lost node
 /// (contracts.md).
 inline constexpr auto kLostTime = std::chrono::seconds(20);
+
+/// A start that takes longer is asked for, again and again: what was reported may be lost, or be
+/// older than what the pod's status says.
+inline constexpr auto kFirstAsk = std::chrono::seconds(5);
+inline constexpr auto kLongestAskPause = std::chrono::seconds(20);
 
 /// How long a shared instance that refused a session is left alone.
 inline constexpr auto kRest = std::chrono::seconds(1);
@@ -175,7 +183,10 @@ class Fleet {
   /// `closed`: the sidecar agreed to close its slot.
   void OnCloseAnswered(const std::string& uid, bool closed, TimePoint now);
   /// The name is taken already: by what we asked for before, or by an older instance.
-  void OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now);
+  /// Returns whether it is known whose it is.
+  bool OnNameTaken(const std::string& function_key, const std::string& name, TimePoint now);
+  /// It is that of a pod which is no instance that we can see: the next one is tried (K20).
+  void OnNameForeign(const std::string& function_key, const std::string& name);
   /// The API did not answer, or is overloaded: nobody is refused for that.
   void OnCreateUnanswered(const std::string& function_key, const std::string& name, TimePoint now);
   void OnCreateFailed(const std::string& function_key, const std::string& name,
@@ -208,10 +219,17 @@ class Fleet {
   struct Starts {
     // Names asked for and not seen yet (expectations), and when to ask again: an unknown outcome is
     // asked for under the same name, so that nothing is made twice (faults.md 2).
-    std::map<std::string, TimePoint> creating;
-    int unanswered = 0;  // creates in a row
+    struct Creation {
+      TimePoint asked;
+      TimePoint again = TimePoint::max();
+    };
+    std::map<std::string, Creation> creating;
+    // In a row. What was begun before the last one was counted has failed together with it.
+    int unanswered = 0;  // creates
+    TimePoint unanswered_at;
+    int failures = 0;
+    TimePoint failed_at;
     std::uint64_t next_ordinal = 1;
-    int failures = 0;  // in a row
     TimePoint back_off_until;
     http::Refusal last_failure;
     std::optional<TimePoint> surplus_since;
@@ -259,8 +277,11 @@ class Fleet {
   void PlanStop(const spec::Function& function, std::vector<Action>* actions);
   void PlanInstances(TimePoint now, std::vector<Action>* actions);
   void CheckStarting(Instance* instance, TimePoint now, std::vector<Action>* actions);
-  void Fail(const std::string& key, http::Refusal refusal, TimePoint now,
+  void AskStarting(Instance* instance, TimePoint now, std::vector<Action>* actions);
+  void Fail(const std::string& key, http::Refusal refusal, TimePoint begun, TimePoint now,
             std::vector<Action>* actions);
+  /// A start that was begun then has failed.
+  static void CountFailure(Starts* starts, TimePoint begun, TimePoint now);
   void RefuseWaiting(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
   /// What was asked for without an answer is asked for again, what is no longer wanted forgotten.
   void AskAgain(const spec::Function& function, TimePoint now, std::vector<Action>* actions);
@@ -282,6 +303,12 @@ class Fleet {
            instance.pod.function_key() == function.key();
   }
   const spec::Function* FunctionOf(const Instance& instance) const;
+  /// It may be free without our knowledge: there is a sidecar to ask.
+  static bool IsAskable(const Instance& instance) {
+    const bool may_run = instance.pod.relay.running || instance.inherited;
+    return instance.phase == Phase::kStarting && !instance.pod.deleting && may_run &&
+           !instance.pod.RelayAddress().empty();
+  }
   bool MayClose(const Instance& instance) const { return !instance.closing && instance.closable; }
   /// Its server has ended: while it is started again nobody is sent there.
   void OnServerEnded(Instance* instance, TimePoint now);

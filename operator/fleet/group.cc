@@ -112,6 +112,7 @@ std::optional<TimePoint> Fleet::DeadlineOf(const Instance& instance) const {
   if (instance.phase == Phase::kStarting && !instance.pod.deleting) {
     next.Consider(instance.seen + seconds(function->spec.init_timeout_seconds));
   }
+  if (IsAskable(instance)) next.Consider(instance.ask_at);
   if (instance.phase == Phase::kFree) {
     if (!instance.proven) next.Consider(instance.free_since + kProven);
     if (!instance.closable) next.Consider(started_ + kNoClosing);
@@ -137,8 +138,8 @@ std::optional<TimePoint> Fleet::DeadlineOf(const spec::Function& function, TimeP
   if (starts.surplus_since) consider(*starts.surplus_since + surplus_);
   consider(starts.back_off_until);  // also where a proven instance has made the failures forgotten
   if (starts.short_of_starts) consider(start_rate_.Next());
-  for (const auto& [name, again] : starts.creating) {
-    if (again != TimePoint::max()) consider(again);
+  for (const auto& [name, creation] : starts.creating) {
+    if (creation.again != TimePoint::max()) consider(creation.again);
   }
   const auto retire = seconds(function.spec.live_session_seconds);
   if (retire > seconds(0) && Count(function.key()).retirable > 0) {

@@ -60,6 +60,7 @@ void Fleet::PlanInstances(TimePoint now, std::vector<Action>* actions) {
     instance->closable = !instance->inherited || now >= started_ + kNoClosing;
     if (now >= instance->rests_until) instance->resting = false;
     CheckStarting(instance, now, actions);
+    AskStarting(instance, now, actions);
     if (function == nullptr && !instance->pod.deleting && pods_listed_) {
       instance->pod.deleting = true;  // as the cluster's garbage collection does, or has not yet
       actions->push_back(DropInstance{instance->pod.uid});
@@ -110,14 +111,27 @@ void Fleet::CheckStarting(Instance* instance, TimePoint now, std::vector<Action>
   instance->phase = Phase::kEnding;
   instance->pod.deleting = true;
   actions->push_back(DeleteInstance{uid});
-  Fail(function->key(), *refusal, now, actions);
+  Fail(function->key(), *refusal, instance->made, now, actions);
 }
 
-void Fleet::Fail(const std::string& key, http::Refusal refusal, TimePoint now,
+void Fleet::AskStarting(Instance* instance, TimePoint now, std::vector<Action>* actions) {
+  if (!IsAskable(*instance) || now < instance->ask_at) return;
+  actions->push_back(AskState{instance->pod.uid});
+  instance->ask_pause = std::min<Duration>(instance->ask_pause * 2, kLongestAskPause);
+  instance->ask_at = now + instance->ask_pause;
+}
+
+void Fleet::CountFailure(Starts* starts, TimePoint begun, TimePoint now) {
+  if (starts->failures > 0 && begun <= starts->failed_at) return;
+  ++starts->failures;
+  starts->failed_at = now;
+  starts->back_off_until = now + BackOff(starts->failures);
+}
+
+void Fleet::Fail(const std::string& key, http::Refusal refusal, TimePoint begun, TimePoint now,
                  std::vector<Action>* actions) {
   Starts& starts = starts_[key];
-  ++starts.failures;
-  starts.back_off_until = now + BackOff(starts.failures);
+  CountFailure(&starts, begun, now);
   starts.last_failure = std::move(refusal);
   starts.last_failure.retry_after_seconds = 1;
   actions->push_back(TellFailure{key, starts.last_failure});
@@ -133,11 +147,12 @@ void Fleet::AskAgain(const spec::Function& function, TimePoint now, std::vector<
   auto& creating = starts_[function.key()].creating;
   for (auto each = creating.begin(); each != creating.end();) {
     const bool current = each->first.substr(0, each->first.rfind('-')) == revision;
-    if (current && now >= each->second) {
-      each->second = TimePoint::max();
+    Starts::Creation& creation = each->second;
+    if (current && now >= creation.again) {
+      creation = {now};
       actions->push_back(CreateInstance{function.key(), each->first, revision});
     }
-    const bool waiting = current || each->second == TimePoint::max();
+    const bool waiting = current || creation.again == TimePoint::max();
     each = waiting ? std::next(each) : creating.erase(each);
   }
 }
@@ -154,7 +169,7 @@ void Fleet::StartInstances(const spec::Function& function, int missing, TimePoin
   for (; missing > 0; --missing) {
     if (!start_rate_.Take(now)) break;
     const std::string name = NextName(function);
-    starts.creating[name] = TimePoint::max();
+    starts.creating[name] = {now};
     changed_functions_.insert(key);  // what is being created takes room
     actions->push_back(CreateInstance{key, name, Revision(key)});
   }

@@ -220,6 +220,7 @@ Pod ParsePod(const Json& object) {
   pod.revision = json::Text(labels, kRevisionLabel);
   pod.created = ParseRfc3339(json::Text(metadata, "creationTimestamp"));
   pod.deleting = metadata.contains("deletionTimestamp");
+  pod.deletes_at = ParseRfc3339(json::Text(metadata, "deletionTimestamp"));
   for (const Json& owner : json::Items(metadata, "ownerReferences")) {
     if (json::Flag(owner, "controller")) pod.function_uid = json::Text(owner, "uid");
   }

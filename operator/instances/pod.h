@@ -81,6 +81,7 @@ struct Pod {
   bool has_node = false;            ///< a kubelet has it; never with the process runtime
   bool deleting = false;
   std::int64_t grace_seconds = 0;  ///< of the deletion, else of the spec
+  std::int64_t deletes_at = 0;     ///< when its grace is over, Unix microseconds; 0 = not deleting
   bool unschedulable = false;      ///< condition PodScheduled is False
   bool sandboxed = false;          ///< condition PodReadyToStartContainers: only images are missing
   bool disrupted = false;          ///< condition DisruptionTarget: eviction, preemption, node loss
@@ -96,12 +97,13 @@ struct Pod {
   std::string RelayAddress() const;
   /// Whether the relay may say so of itself: it may be quicker than the pod's status.
   bool MayBeAt(const std::string& address) const { return ip.empty() || address == RelayAddress(); }
-  /// The instance has ended (contracts.md, "Record and ledger"). On a node only its kubelet can say
-  /// so: what it has told last may lag behind a relay that runs already.
-  bool ended() const {
-    return relay.terminated || phase == "Succeeded" || phase == "Failed" ||
-           (deleting && !relay.running && !has_node);
-  }
+  /// Its relay has ended, as whoever runs it says.
+  bool finished() const { return relay.terminated || phase == "Succeeded" || phase == "Failed"; }
+  /// Its relay has not started and will not, as far as its status says. On a node only the kubelet
+  /// can say so: what it has told last may lag behind a relay that runs already.
+  bool never_started() const { return deleting && !relay.running && !has_node; }
+  /// The instance has ended (contracts.md, "Record and ledger").
+  bool ended() const { return finished() || never_started(); }
 };
 
 Pod ParsePod(const Json& object);

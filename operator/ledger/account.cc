@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/reason.h"
-#include "operator/ledger/record_reader.h"
+#include "common/record/reader.h"
 
 namespace wsf::ledger {
 namespace {
@@ -14,10 +14,14 @@ using std::chrono::seconds;
 
 // What the runtime says of a container comes with its pod's status, a moment after the end.
 constexpr auto kRefineTime = seconds(5);
-// A pod that has been deleting for so long beyond its grace has no kubelet that would end it.
-constexpr auto kBeyondGrace = seconds(10);
+// A pod that has been deleting for so long beyond its grace has no kubelet that would end it. On a
+// busy node the kubelet's word comes minutes late, and it is better than anybody else's.
+constexpr auto kBeyondGrace = seconds(120);
 // How long a gateway may take to tell a new operator what it saw.
 constexpr auto kViewTime = seconds(15);
+
+// What a kubelet says of a container whose end it did not see.
+constexpr char kStatusLost[] = "ContainerStatusUnknown";
 
 std::int64_t CountOf(const v1::InstanceTotals& totals) {
   std::int64_t sum = 0;
@@ -36,58 +40,138 @@ bool AwaitsDisruption(const v1::SessionRecord& record) {
          record.reason() == ReasonName(Reason::kRequestCanceled);
 }
 
+// What the sidecar does not know: the names.
+void Complete(const instances::Pod& pod, v1::SessionRecord* record) {
+  record->set_namespace_(pod.ns);
+  record->set_function(pod.function);
+  record->set_revision(pod.revision);
+  record->set_instance(pod.name);
+  record->set_pod_uid(pod.uid);
+}
+
+// Of a relay that ended in order an empty message is a word too: there was no session, or its claim
+// was undone.
+bool HasWord(const instances::ContainerState& relay, const Remains& remains) {
+  if (!remains.records.empty() || remains.totals) return true;
+  const bool blank = relay.message.find_first_not_of(' ') == std::string::npos;
+  return relay.terminated && relay.exit_code == 0 && blank && relay.reason != kStatusLost;
+}
+
 }  // namespace
+
+// ---- What is told ----
+
+void Account::OnPod(const instances::Pod& pod, TimePoint now) {
+  pod_ = pod;
+  if (empty()) ReadAgain();
+  if (pod_.deleting && !deleting_since_) deleting_since_ = now;
+}
 
 Account::Report Account::OnReport(const v1::SessionRecord& record, const v1::InstanceTotals& totals,
                                   TimePoint now) {
-  if (!totals_ || CountOf(totals) > CountOf(*totals_)) totals_ = totals;
+  started_ = true;
+  const std::string& id = record.request_id();
+  if (const Source* source = final_.Find(id)) {
+    return *source == Source::kReport ? Report::kTaken : Report::kLate;
+  }
+  if (counted_) return Report::kLate;
+  views_.erase(id);
+  // What the remains were read without is not in totals that came after them.
+  const Source source = remains_read_ ? Source::kMessage : Source::kReport;
+  if (!remains_read_ && (!totals_ || CountOf(totals) > CountOf(*totals_))) totals_ = totals;
   if (totals.open() == 0) reported_all_ = true;
-  const auto [found, is_new] = sessions_.try_emplace(record.request_id(), Session{record, now});
-  Session& session = found->second;
-  if (session.final) return session.reported ? Report::kTaken : Report::kLate;
+  last_end_ = std::max(last_end_, record.ended());
+  const auto [found, is_new] = unsettled_.try_emplace(id, Session{record, now, source});
   // What a sidecar says is better than what was made up without it.
-  session.record = record;
-  session.reported = true;
+  if (!is_new) found->second.record = record;
   return Report::kTaken;
 }
 
-bool Account::Ended(TimePoint now) const {
-  if (pod_.ended()) return true;
-  return deleting_since_ && now >= *deleting_since_ + seconds(pod_.grace_seconds) + kBeyondGrace;
+void Account::OnTaken(const std::string& request_id, std::int64_t unix_micros) {
+  started_ = true;
+  if (IsFinal(request_id) || unsettled_.contains(request_id)) return;
+  views_.try_emplace(request_id, GatewayView{request_id, 0, 0, unix_micros});
+  ReadAgain();
+}
+
+void Account::OnNotTaken(const std::string& request_id) {
+  const auto view = views_.find(request_id);
+  if (view != views_.end() && view->second.ended == 0) views_.erase(view);
+}
+
+void Account::OnGatewayView(const GatewayView& view) {
+  started_ = true;
+  if (IsFinal(view.request_id) || unsettled_.contains(view.request_id)) return;
+  GatewayView& known = views_[view.request_id];
+  const std::int64_t taken = known.taken;
+  known = view;
+  if (known.taken == 0) known.taken = taken;
+  ReadAgain();
+}
+
+// ---- The end ----
+
+void Account::ReadAgain() {
+  if (remains_read_ && !has_word_ && !counted_) remains_read_ = false;
+}
+
+TimePoint Account::LastWord() const {
+  return *deleting_since_ + seconds(pod_.grace_seconds) + kBeyondGrace;
+}
+
+bool Account::RelayEnded(TimePoint now) const {
+  if (gone_ || pod_.finished() || (pod_.never_started() && !started_)) return true;
+  return deleting_since_ && now >= LastWord();
 }
 
 // Once, when the instance has ended: then nothing better will come.
 void Account::ReadRemains(TimePoint now) {
   if (remains_read_) return;
-  if (!ended_since_) ended_since_ = now;
-  // Whoever reads it may come an hour later.
-  const std::int64_t end = pod_.relay.finished != 0 ? pod_.relay.finished : UnixMicros();
-  Remains remains = ReadTerminationMessage(pod_.relay.message, end);
-  const bool silent = sessions_.empty() && remains.records.empty() && !remains.totals;
-  // A relay that ended and left an empty message has undone its claim; but after the loss of a node
-  // the message is lost too, and a gateway's view is all there is. It may be on its way to us.
-  const bool lost = pod_.relay.reason == "ContainerStatusUnknown" || pod_.relay.running;
-  if (silent && lost && views_.empty() && now < *ended_since_ + kViewTime) return;
-  remains_read_ = true;
-  for (v1::SessionRecord& record : remains.records) {
-    const std::string id = record.request_id();
-    sessions_.try_emplace(id, Session{std::move(record), now});
+  if (reported_all_) {
+    // All is said; and the operator may not know it any more when the runtime tells of the end.
+    remains_read_ = has_word_ = true;
+    return views_.clear();
   }
+  if (!ended_since_) ended_since_ = now;
+  // Whoever reads it may come an hour later. Where nobody told the end, it is at the latest when
+  // the pod was to be gone.
+  std::int64_t end = pod_.relay.finished;
+  if (end == 0) end = UnixMicros();
+  if (pod_.relay.finished == 0 && pod_.deletes_at != 0) end = std::min(end, pod_.deletes_at);
+  Remains remains = ReadTerminationMessage(pod_.relay.message, end);
+  has_word_ = HasWord(pod_.relay, remains);
+  // After the loss of a node the message is lost too, and what a gateway saw may be on its way.
+  const bool is_told = !empty() || !views_.empty() || gone_ || !pod_.finished();
+  if (!has_word_ && !is_told && now < *ended_since_ + kViewTime) return;
+  remains_read_ = true;
+  const Source source = remains.totals ? Source::kTotals : Source::kMessage;
+  for (v1::SessionRecord& record : remains.records) Add(std::move(record), source, now);
   if (remains.totals && (!totals_ || CountOf(*remains.totals) > CountOf(*totals_))) {
     totals_ = std::move(remains.totals);
   }
-  if (!silent || !lost) return;
+  if (!has_word_) ReadViews(end, now);
+  views_.clear();
+}
+
+void Account::ReadViews(std::int64_t end, TimePoint now) {
   for (const auto& [id, view] : views_) {
-    const std::int64_t start = view.established != 0 ? view.established : view.ended;
-    sessions_.try_emplace(id,
-                          Session{SyntheticRecord(id, start, view.established, view.ended), now});
+    const std::int64_t ended = view.ended != 0 ? view.ended : end;
+    std::int64_t start = view.taken != 0 ? view.taken : view.established;
+    if (start == 0) start = ended;
+    Add(SyntheticRecord(id, start, view.established, ended), Source::kGateway, now);
   }
 }
 
+void Account::Add(v1::SessionRecord record, Source source, TimePoint now) {
+  const std::string id = record.request_id();
+  if (IsFinal(id)) return;
+  unsettled_.try_emplace(id, Session{std::move(record), now, source});
+}
+
 bool Account::MayChange(const Session& session, TimePoint now) const {
-  if (now >= session.since + kRefineTime) return false;
+  if (gone_ || now >= session.since + kRefineTime) return false;
   if (AwaitsExitCode(session.record)) return !pod_.server.terminated;
-  if (AwaitsDisruption(session.record)) return !pod_.disrupted && !pod_.ended();
+  if (AwaitsDisruption(session.record)) return !pod_.disrupted && !RelayEnded(now);
   return false;
 }
 
@@ -107,50 +191,60 @@ void Account::Refine(v1::SessionRecord* record) const {
 std::vector<v1::SessionRecord> Account::TakeFinal(TimePoint now) {
   if (Ended(now)) ReadRemains(now);
   std::vector<v1::SessionRecord> taken;
-  for (auto& [id, session] : sessions_) {
-    if (session.final || MayChange(session, now)) continue;
-    Refine(&session.record);
-    Complete(pod_, &session.record);
-    session.final = true;
-    taken.push_back(session.record);
+  for (auto each = unsettled_.begin(); each != unsettled_.end();) {
+    Session& session = each->second;
+    if (MayChange(session, now)) {
+      ++each;
+      continue;
+    }
+    Settle(&session);
+    taken.push_back(std::move(session.record));
+    each = unsettled_.erase(each);
   }
   return taken;
 }
 
-std::optional<Counters> Account::Verdict(TimePoint now) const {
-  if (!Ended(now) || !remains_read_) return std::nullopt;
-  Counters counters;
-  for (const auto& [id, session] : sessions_) {
-    if (!session.final) return std::nullopt;
-    counters.Add(session.record);
+void Account::Settle(Session* session) {
+  v1::SessionRecord& record = session->record;
+  const int told = record.status_code();
+  Refine(&record);
+  Complete(pod_, &record);
+  settled_.Add(record);
+  if (session->source == Source::kMessage || session->source == Source::kGateway) {
+    beyond_totals_.Add(record);
+    // It was live beside the others, whose time is billed already (S3-20).
+    if (record.established() != 0) {
+      const std::int64_t more = record.ended() - std::max(last_end_, record.established());
+      beyond_totals_.billed_ms += std::max<std::int64_t>(0, more / 1000) - record.billed_ms();
+      last_end_ = std::max(last_end_, record.ended());
+    }
+  } else if (record.status_code() != told) {
+    --refined_[told];
+    ++refined_[record.status_code()];
   }
-  if (!totals_ || CountOf(*totals_) <= 1) return counters;
+  final_.Add(record.request_id(), session->source);
+}
+
+std::optional<Counters> Account::Verdict(TimePoint now) const {
+  if (!Ended(now) || !remains_read_ || !unsettled_.empty()) return std::nullopt;
+  if (!totals_ || CountOf(*totals_) <= 1) return settled_;
   // A shared instance: sessions whose details were lost stand in the totals, and what is billed is
   // the union of their intervals (S3-20).
-  const Counters totals = Counters::FromTotals(*totals_);
-  counters.billed_ms = totals.billed_ms;
-  counters.established = std::max(counters.established, totals.established);
-  std::int64_t lost = totals.total - counters.total;
-  for (const auto& [code, count] : totals.by_code) {
-    const std::int64_t of_code = std::clamp<std::int64_t>(count - counters.by_code[code], 0, lost);
-    counters.by_code[code] += of_code;
-    counters.total += of_code;
-    lost -= of_code;
-  }
-  std::erase_if(counters.by_code, [](const auto& each) { return each.second == 0; });
-  return counters;
+  Counters verdict = Counters::FromTotals(*totals_);
+  for (const auto& [code, more] : refined_) verdict.by_code[code] += more;
+  verdict.Add(beyond_totals_);
+  std::erase_if(verdict.by_code, [](const auto& each) { return each.second <= 0; });
+  verdict.total = 0;
+  for (const auto& [code, count] : verdict.by_code) verdict.total += count;
+  return verdict;
 }
 
 std::optional<TimePoint> Account::NextDeadline() const {
   std::optional<TimePoint> next;
   const auto consider = [&next](TimePoint at) { next = next ? std::min(*next, at) : at; };
-  for (const auto& [id, session] : sessions_) {
-    if (!session.final) consider(session.since + kRefineTime);
-  }
+  for (const auto& [id, session] : unsettled_) consider(session.since + kRefineTime);
   if (ended_since_ && !remains_read_) consider(*ended_since_ + kViewTime);
-  if (deleting_since_ && !pod_.ended()) {
-    consider(*deleting_since_ + seconds(pod_.grace_seconds) + kBeyondGrace);
-  }
+  if (deleting_since_ && !pod_.finished()) consider(LastWord());
   return next;
 }
 

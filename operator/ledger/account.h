@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/recent.h"
 #include "common/base/time.h"
 #include "operator/instances/pod.h"
 #include "operator/ledger/counters.h"
@@ -13,33 +14,53 @@
 
 namespace wsf::ledger {
 
-/// What a gateway saw of a session: the only source when node and termination message are lost.
+/// What a gateway told of a session. Times are Unix microseconds.
 struct GatewayView {
   std::string request_id;
-  std::int64_t established = 0;  ///< Unix time in microseconds; 0 = no 101 was passed on
-  std::int64_t ended = 0;
+  std::int64_t established = 0;  ///< 0 = no 101 was passed on, or it has not told of an end
+  std::int64_t ended = 0;        ///< 0 = still open, as far as it has told
+  std::int64_t taken = 0;        ///< when the sidecar took it; 0 = not told
 };
 
 /// What is known of one instance's sessions, and what it comes to in the end. Sources, best first:
-/// the sidecar's report, its termination message, a gateway's view.
+///
+///   the sidecar's report        at any time before the instance was counted
+///   its termination message     once its pod says that the relay has ended, and nothing was
+///   reported what gateways told          where neither exists: the pod object has gone, the
+///   runtime lost
+///                               the relay's end, or the pod has been deleting for longer than its
+///                               grace and two minutes (a kubelet's word may come that late)
 ///
 /// A record that the runtime may still explain (439 -> 434, 499 -> 500) waits for it, at most 5 s;
-/// then it is final and changes no more.
+/// then it is final and changes no more. Of a final record only its figures are kept: a shared
+/// instance may carry any number of sessions.
 ///
 /// Pure; not synchronized.
 class Account {
  public:
-  void OnPod(const instances::Pod& pod) { pod_ = pod; }
-  /// kLate: the record had to be made without it and is final.
+  void OnPod(const instances::Pod& pod, TimePoint now);
+  /// The pod object has gone: nothing more will come of it.
+  void OnPodGone() { gone_ = true; }
+  /// Its sidecar has spoken: the relay has started, whatever its pod's status says yet.
+  void OnStarted() { started_ = true; }
+  /// kLate: it was counted without this report, or its record had to be made without it.
   enum class Report { kTaken, kLate };
   Report OnReport(const v1::SessionRecord& record, const v1::InstanceTotals& totals, TimePoint now);
-  void OnGatewayView(const GatewayView& view) { views_[view.request_id] = view; }
+  /// A gateway: the sidecar took a session; it did not, after all; the session has ended.
+  void OnTaken(const std::string& request_id, std::int64_t unix_micros);
+  void OnNotTaken(const std::string& request_id);
+  void OnGatewayView(const GatewayView& view);
+  /// What it came to stands in its function's book.
+  void OnCounted() { counted_ = true; }
 
   const instances::Pod& pod() const { return pod_; }
-  /// The sidecar has reported that none of its sessions is open any more.
-  bool reported_all() const { return reported_all_; }
-  /// The instance has ended; for ever, though its pod may stay a while.
-  bool Ended(TimePoint now) const;
+  /// A shared instance with open sessions: those that have ended are counted with it, later.
+  bool goes_on() const { return totals_ && !reported_all_ && !remains_read_; }
+  /// No session of it is open or will ever be, though its pod may stay a while: its sidecar has
+  /// reported the end of the last one (I2), or its relay has ended.
+  bool Ended(TimePoint now) const { return reported_all_ || RelayEnded(now); }
+  /// The record of that session is final.
+  bool IsFinal(const std::string& request_id) const { return final_.Find(request_id) != nullptr; }
 
   /// The records that have become final since the last call.
   std::vector<v1::SessionRecord> TakeFinal(TimePoint now);
@@ -48,33 +69,49 @@ class Account {
   /// When a record that waits becomes final by itself, or the instance counts as ended.
   std::optional<TimePoint> NextDeadline() const;
   /// No session of it is known.
-  bool empty() const { return sessions_.empty(); }
-
-  /// When the pod was first seen to be deleted: it counts as ended some time after its grace.
-  void SetDeleting(TimePoint now) {
-    if (pod_.deleting && !deleting_since_) deleting_since_ = now;
-  }
+  bool empty() const { return unsettled_.empty() && settled_.total == 0; }
 
  private:
+  /// Where a record is from, and so whether the instance's totals have it.
+  enum class Source { kReport, kTotals, kMessage, kGateway };
   struct Session {
     v1::SessionRecord record;
     TimePoint since;
-    bool reported = false;  // by its sidecar
-    bool final = false;
+    Source source;
   };
+  using Sessions = std::map<std::string, Session>;  // by request id
 
+  bool RelayEnded(TimePoint now) const;
+  TimePoint LastWord() const;
   void ReadRemains(TimePoint now);
+  /// What was not known when they were read counts too, as long as nothing was counted.
+  void ReadAgain();
+  void ReadViews(std::int64_t end, TimePoint now);
+  void Add(v1::SessionRecord record, Source source, TimePoint now);
+  void Settle(Session* session);
   bool MayChange(const Session& session, TimePoint now) const;
   void Refine(v1::SessionRecord* record) const;
 
   instances::Pod pod_;
   std::optional<TimePoint> deleting_since_;
+  bool gone_ = false;
+  bool started_ = false;
+  bool counted_ = false;
   bool reported_all_ = false;
   std::optional<TimePoint> ended_since_;
   bool remains_read_ = false;
-  std::map<std::string, Session> sessions_;   // by request id
-  std::map<std::string, GatewayView> views_;  // by request id
+  bool has_word_ = false;                     // there was a message to read
+  Sessions unsettled_;                        // records that may still change
+  std::map<std::string, GatewayView> views_;  // of sessions without a record, by request id
   std::optional<v1::InstanceTotals> totals_;  // the latest known of a shared instance
+  Recent<Source> final_{1000};                // a report may come again, for 20 s
+
+  // Of the records that are final.
+  Counters settled_;        // all
+  Counters beyond_totals_;  // those that the totals do not have
+  std::map<int, std::int64_t>
+      refined_;                // what the runtime's word has changed in the totals, by code
+  std::int64_t last_end_ = 0;  // the latest end that was reported
 };
 
 }  // namespace wsf::ledger

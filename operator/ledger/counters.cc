@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
-#include "common/json/read.h"
+#include "common/record/reader.h"
 
 namespace wsf::ledger {
 
@@ -20,13 +20,6 @@ void Counters::Add(const Counters& other) {
   established += other.established;
   billed_ms += other.billed_ms;
   for (const auto& [code, count] : other.by_code) by_code[code] += count;
-}
-
-std::int64_t Number(const nlohmann::json& object, const char* name) {
-  // Sums of so large ones do not overflow, and JSON tells them exactly.
-  constexpr std::int64_t kGreatest = std::int64_t{1} << 53;
-  const std::int64_t number = json::Number(object, name);
-  return number < 0 || number > kGreatest ? 0 : number;
 }
 
 nlohmann::json Counters::ToJson() const {

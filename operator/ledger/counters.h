@@ -9,9 +9,6 @@
 
 namespace wsf::ledger {
 
-/// A whole number of `object` from 0 to 2^53; 0 where it is missing or anything else.
-std::int64_t Number(const nlohmann::json& object, const char* name);
-
 /// How many sessions ended with which status code, and what is billed: of one function
 /// (`status.sessions`, kubernetes.md section 1) or of one instance.
 struct Counters {

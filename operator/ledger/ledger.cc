@@ -43,6 +43,7 @@ void Ledger::OnFunction(const std::string& owner, std::uint64_t version, Book bo
     // Whoever may write a status may name any pod in it.
     if (instance == nullptr || instance->account.pod().owner() != owner) continue;
     instance->entered = true;
+    instance->account.OnCounted();
     busy_[owner].insert(entry.uid);
   }
   if (ours) return;
@@ -65,8 +66,7 @@ void Ledger::OnPod(const instances::Pod& pod, TimePoint now) {
   instances::Pod seen = pod;
   if (!before.function_uid.empty()) seen.function_uid = before.function_uid;
   if (before.owner() != seen.owner()) Forget(before);
-  instance.account.OnPod(seen);
-  instance.account.SetDeleting(now);
+  instance.account.OnPod(seen, now);
   MarkBusy(seen);
 }
 
@@ -74,9 +74,11 @@ void Ledger::OnPodGone(const std::string& uid, TimePoint now) {
   Instance* const known = Find(uid);
   if (known == nullptr) return;
   Instance& instance = *known;
-  if (!instance.entered && FunctionOf(instance) != nullptr) {
+  if (!instance.entered) {
+    instance.account.OnPodGone();
     Settle(&instance, now, &pending_);
-    if (!instance.account.empty()) pending_.push_back(LogUncounted{uid});
+    const bool uncounted = FunctionOf(instance) != nullptr && !instance.account.empty();
+    if (uncounted) pending_.push_back(LogUncounted{uid});
   }
   Acknowledge(&instance, &pending_);
   Forget(instance.account.pod());
@@ -94,10 +96,26 @@ void Ledger::OnReport(const std::string& uid, const v1::SessionRecord& record,
   MarkBusy(account.pod());
 }
 
+void Ledger::OnStarted(const std::string& uid) {
+  if (Instance* const instance = Find(uid)) instance->account.OnStarted();
+}
+
+void Ledger::OnTaken(const std::string& uid, const std::string& request_id,
+                     std::int64_t unix_micros) {
+  if (Instance* const instance = Find(uid)) instance->account.OnTaken(request_id, unix_micros);
+}
+
+void Ledger::OnNotTaken(const std::string& uid, const std::string& request_id) {
+  if (Instance* const instance = Find(uid)) instance->account.OnNotTaken(request_id);
+}
+
 void Ledger::OnGatewayView(const std::string& uid, const GatewayView& view) {
   Instance* const instance = Find(uid);
-  if (instance == nullptr) {
-    pending_.push_back(AckSession{uid, view.request_id});  // its pod has gone: nothing is to come
+  // Nobody waits for it where its pod has gone, or its record is that of a shared instance.
+  const bool is_wanted = instance != nullptr && !(instance->account.goes_on() &&
+                                                  instance->account.IsFinal(view.request_id));
+  if (!is_wanted) {
+    pending_.push_back(AckSession{uid, view.request_id});
     return;
   }
   instance->account.OnGatewayView(view);
@@ -136,6 +154,11 @@ const Ledger::Function* Ledger::FunctionOf(const Instance& instance) const {
   return found == functions_.end() ? nullptr : &found->second;
 }
 
+bool Ledger::LetsGo(const std::string& uid) const {
+  const Instance* const instance = Find(uid);
+  return instance == nullptr || instance->finalize_again != TimePoint();
+}
+
 const Book* Ledger::BookOf(const std::string& owner) const {
   const auto found = functions_.find(owner);
   return found == functions_.end() ? nullptr : &found->second.book;
@@ -143,10 +166,17 @@ const Book* Ledger::BookOf(const std::string& owner) const {
 
 void Ledger::Settle(Instance* instance, TimePoint now, std::vector<Action>* actions) {
   for (v1::SessionRecord& record : instance->account.TakeFinal(now)) {
-    instance->unacknowledged.insert(record.request_id());
+    const std::string id = record.request_id();
     actions->push_back(LogSession{std::move(record)});
+    if (instance->account.goes_on()) {
+      // Its instance is counted at its end, from totals that its relay keeps: a gateway that kept
+      // all of them until then would have no room for others.
+      instance->unacknowledged.erase(id);
+      actions->push_back(AckSession{instance->account.pod().uid, id});
+    } else {
+      instance->unacknowledged.insert(id);
+    }
   }
-  if (!instance->verdict) instance->verdict = instance->account.Verdict(now);
 }
 
 void Ledger::Acknowledge(Instance* instance, std::vector<Action>* actions) {
@@ -163,8 +193,8 @@ Step Ledger::StepOf(const std::string& owner, const Function& function, TimePoin
     const Instance* const instance = Find(uid);
     if (instance == nullptr) continue;
     const instances::Pod& pod = instance->account.pod();
-    pods.push_back(
-        {uid, HasFinalizer(pod), instance->account.Ended(now), pod.deleting, instance->verdict});
+    pods.push_back({uid, HasFinalizer(pod), instance->account.Ended(now), pod.deleting,
+                    instance->account.Verdict(now)});
   }
   return NextStep(function.book, pods);
 }
@@ -197,12 +227,12 @@ void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<A
   for (const std::string& uid : busy) {
     Instance& instance = *Find(uid);
     const instances::Pod& pod = instance.account.pod();
-    if (function == nullptr && instance.verdict) {
+    if (function == nullptr && instance.account.Verdict(now)) {
       // Its function has gone: what is logged is all that is kept (K10).
       if (HasFinalizer(pod)) step.remove_finalizer.push_back(uid);
       Acknowledge(&instance, actions);
     }
-    const bool over = instance.account.reported_all() || instance.account.Ended(now);
+    const bool over = instance.account.Ended(now);
     // Whoever deleted it with its own grace, for which a server may ignore its SIGTERM, did not
     // know that all is said.
     const bool is_slow = pod.deleting && pod.grace_seconds > instances::kEndedGraceSeconds;
@@ -218,8 +248,7 @@ void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<A
   }
   std::erase_if(busy, [&](const std::string& uid) {
     const Account& account = Find(uid)->account;
-    return !account.reported_all() && !account.Ended(now) && !account.NextDeadline() &&
-           HasFinalizer(account.pod());
+    return !account.Ended(now) && !account.NextDeadline() && HasFinalizer(account.pod());
   });
 }
 

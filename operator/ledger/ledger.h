@@ -66,6 +66,11 @@ class Ledger {
   void OnPodsListed() { listed_epoch_ = asked_epoch_; }
   void OnReport(const std::string& uid, const v1::SessionRecord& record,
                 const v1::InstanceTotals& totals, TimePoint now);
+  /// The sidecar has spoken: its relay runs, whatever the pod's status says yet.
+  void OnStarted(const std::string& uid);
+  /// What a gateway tells: the sidecar took a session, or did not after all, or it has ended.
+  void OnTaken(const std::string& uid, const std::string& request_id, std::int64_t unix_micros);
+  void OnNotTaken(const std::string& uid, const std::string& request_id);
   void OnGatewayView(const std::string& uid, const GatewayView& view);
 
   // ---- What to do ----
@@ -75,6 +80,9 @@ class Ledger {
   /// It is being sent now: whether it arrives may stay unknown.
   void OnWriting(const std::string& owner, const Book& book);
   std::optional<TimePoint> NextDeadline(TimePoint now) const;
+
+  /// Whether its pod's finalizer was asked to be taken off: it may go at any time.
+  bool LetsGo(const std::string& uid) const;
 
   /// Whether its book may be about to change by what its pods or time have brought.
   bool IsBusy(const std::string& owner) const { return busy_.contains(owner); }
@@ -91,8 +99,7 @@ class Ledger {
   };
   struct Instance {
     Account account;
-    std::optional<Counters> verdict;
-    std::set<std::string> unacknowledged;  // request ids of final records
+    std::set<std::string> unacknowledged;  // request ids: gateways keep them until it is counted
     bool entered = false;                  // its entry was seen in a book
     TimePoint remove_again;                // a write that was not seen to work is sent again then
     TimePoint finalize_again;

@@ -61,9 +61,9 @@ Conditions Judge(const Facts& facts) {
   }
   if (facts.failure) {
     const http::Refusal& failure = *facts.failure;
-    return {{"Ready", false, failure.reason, failure.message},
-            settled,
-            {"Stalled", true, failure.reason, failure.message}};
+    const std::string what = http::FullMessage(failure);
+    return {
+        {"Ready", false, failure.reason, what}, settled, {"Stalled", true, failure.reason, what}};
   }
   return {{"Ready", true, "Serving", "connections are served"}, settled, well};
 }

@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sidecar/report/journal.h"
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "common/base/text.h"
+#include <vector>
+
 #include "common/record/record.h"
+#include "common/record/step.h"
 
 namespace wsf::report {
-namespace {
-
-// A UUID in 22 characters of base64url; anything else as it is.
-std::string Pack(const std::string& request_id) {
-  const std::string hex = absl::StrReplaceAll(request_id, {{"-", ""}});
-  const bool is_uuid =
-      hex.size() == 32 && hex.find_first_not_of("0123456789abcdef") == std::string::npos;
-  return is_uuid ? absl::WebSafeBase64Escape(absl::HexStringToBytes(hex)) : request_id;
-}
-
-}  // namespace
-
 void Journal::Claimed(const std::string& request_id, std::int64_t unix_micros) {
   totals_.Begin();
   ++claims_;
@@ -57,32 +44,13 @@ void Journal::Ended(const v1::SessionRecord& record, TimePoint now) {
 void Journal::WriteOpen() {
   if (claims_ > 1 || open_.empty()) return WriteShared();
   const auto& [request_id, step] = *open_.begin();
-  const bool live = step.established != 0;
-  std::string text = absl::StrCat("{\"state\":", live ? "\"live\"" : "\"claimed\"",
-                                  ",\"requestId\":", JsonText(request_id),
-                                  ",\"requestStart\":", JsonText(Rfc3339(step.start)));
-  if (live) absl::StrAppend(&text, ",\"established\":", JsonText(Rfc3339(step.established)));
-  message_->Write(text + "}");
+  message_->Write(OpenJson(request_id, step.start, step.established));
 }
 
 void Journal::WriteShared() {
-  const v1::InstanceTotals totals = totals_.Message();
-  std::string text = "{\"totals\":{\"byCode\":{";
-  const char* comma = "";
-  for (const auto& [code, count] : totals.sessions_by_code()) {
-    absl::StrAppend(&text, comma, "\"", code, "\":", count);
-    comma = ",";
-  }
-  absl::StrAppend(&text, "},\"established\":", totals.established(),
-                  ",\"billedMilliseconds\":", totals.billed_ms(), "}");
-  if (live_since_ != 0) absl::StrAppend(&text, ",\"liveSince\":", JsonText(Rfc3339(live_since_)));
-  absl::StrAppend(&text, ",\"open\":[");
-  comma = "";
-  for (const auto& [request_id, step] : open_) {
-    absl::StrAppend(&text, comma, JsonText(Pack(request_id)));
-    comma = ",";
-  }
-  message_->Write(text + "]}");
+  std::vector<std::string> open;
+  for (const auto& [request_id, step] : open_) open.push_back(request_id);
+  message_->Write(SharedJson(totals_.Message(), live_since_, open));
 }
 
 }  // namespace wsf::report

@@ -13,19 +13,8 @@
 namespace wsf::report {
 
 /// Keeps the termination message true at every step of every session, so that whoever is killed,
-/// the operator finds out what there was (contracts.md, "Record and ledger").
-///
-/// While the instance has carried one session only, the message is its step or its record:
-///
-///     {"state":"claimed","requestId":...,"requestStart":...}
-///     {"state":"live",...,"established":...}
-///     {"requestId":...,"statusCode":...}                          the record
-///
-/// From the second session on (instanceConcurrency > 1) it is the instance's totals, and the
-/// sessions that are open, each in 22 characters, so that a hundred of them fit:
-///
-///     {"totals":{"byCode":{"200":2},"established":3,"billedMilliseconds":15},
-///      "liveSince":...,"open":["AZGKlNt2cACAAAAAAAAAAA"]}
+/// the operator finds out what there was (contracts.md, "Record and ledger"; the forms of its text
+/// are in common/record/step.h).
 ///
 /// Not synchronized.
 class Journal {

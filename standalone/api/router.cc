@@ -58,12 +58,28 @@ Reply ErrorReply(const Error& error) { return JsonReply(error.code, StatusObject
 
 // ---- Watches ----
 
-bool Watch::Matches(const Change& change) const {
-  if (change.resource != resource) return false;
-  const Json& metadata = (*change.object)["metadata"];
+bool Watch::Selects(const Json& object) const {
+  const Json& metadata = object["metadata"];
   return (ns.empty() || json::Text(metadata, "namespace") == ns) &&
-         (name.empty() || json::Text(metadata, "name") == name) &&
-         labels.MatchesLabels(*change.object) && fields.MatchesFields(*change.object);
+         (name.empty() || json::Text(metadata, "name") == name) && labels.MatchesLabels(object) &&
+         fields.MatchesFields(object);
+}
+
+std::optional<Change> Watch::Seen(const Change& change) const {
+  if (change.resource != resource) return std::nullopt;
+  const bool is_seen = Selects(*change.object);
+  const bool was_seen = change.before != nullptr && Selects(*change.before);
+  Change seen = change;
+  if (is_seen) {
+    if (change.type == Change::Type::kModified && !was_seen) seen.type = Change::Type::kAdded;
+    return seen;
+  }
+  if (!was_seen) return std::nullopt;
+  Json last = *change.before;
+  last["metadata"]["resourceVersion"] = std::to_string(change.version);
+  seen.type = Change::Type::kDeleted;
+  seen.object = std::make_shared<const Json>(std::move(last));
+  return seen;
 }
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {

@@ -39,10 +39,13 @@ struct Watch {
   bool as_table = false;
   int timeout_seconds = 0;  ///< 0 = until the client goes
 
-  bool Matches(const Change& change) const;
-  /// The line for one change.
+  /// The change as the watch sees it: what its selectors did not match before is added, and what
+  /// they do not match any more deleted, as it was. Nothing where it is none of its own.
+  std::optional<Change> Seen(const Change& change) const;
+  /// The line for one change that it sees.
   std::string Line(const Change& change, std::int64_t now_unix_micros) const;
   std::string Bookmark(std::uint64_t version) const;
+  bool Selects(const Json& object) const;
 };
 
 /// A request that a Service is to answer.

@@ -223,13 +223,14 @@ net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
   std::uint64_t last = store->version();
   const auto take = [&](const Change& change) {
     last = change.version;
-    if (!watch.Matches(change)) return;
-    lines.push_back(watch.Line(change, UnixMicros()));
+    const auto seen = watch.Seen(change);
+    if (!seen) return;
+    lines.push_back(watch.Line(*seen, UnixMicros()));
     wake.cancel();
   };
   if (watch.from_now) {
     for (const Store::Object& each : store->List(*watch.resource, watch.ns)) {
-      take(Change{last, Change::Type::kAdded, watch.resource, each});
+      take(Change{last, Change::Type::kAdded, watch.resource, each, nullptr});
     }
   } else if (!store->Reaches(watch.version)) {
     const Error gone = {410, "Expired", "too old resource version"};

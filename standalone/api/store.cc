@@ -38,9 +38,9 @@ Store::Object Store::Put(const Resource& resource, Json object) {
   object["metadata"]["resourceVersion"] = std::to_string(version_ + 1);
   const auto stored = std::make_shared<const Json>(std::move(object));
   Object& slot = objects_[&resource][key];
-  const bool is_new = slot == nullptr;
-  slot = stored;
-  Tell(is_new ? Change::Type::kAdded : Change::Type::kModified, resource, stored);
+  const Object before = std::exchange(slot, stored);
+  Tell(before == nullptr ? Change::Type::kAdded : Change::Type::kModified, resource, stored,
+       before);
   return stored;
 }
 
@@ -50,7 +50,7 @@ void Store::Remove(const Resource& resource, const std::string& ns, const std::s
   objects_[&resource].erase({ns, name});
   Json last = *old;
   last["metadata"]["resourceVersion"] = std::to_string(version_ + 1);
-  Tell(Change::Type::kDeleted, resource, std::make_shared<const Json>(std::move(last)));
+  Tell(Change::Type::kDeleted, resource, std::make_shared<const Json>(std::move(last)), nullptr);
 }
 
 bool Store::Reaches(std::uint64_t version) const {
@@ -71,8 +71,8 @@ std::shared_ptr<void> Store::Subscribe(Listener listener) {
   return handle;
 }
 
-void Store::Tell(Change::Type type, const Resource& resource, Object object) {
-  const Change change = {++version_, type, &resource, std::move(object)};
+void Store::Tell(Change::Type type, const Resource& resource, Object object, Object before) {
+  const Change change = {++version_, type, &resource, std::move(object), std::move(before)};
   changes_.push_back(change);
   if (changes_.size() > kMaxChanges) changes_.pop_front();
   std::erase_if(listeners_, [](const auto& each) { return each.expired(); });

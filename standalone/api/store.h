@@ -23,6 +23,7 @@ struct Change {
   Type type = Type::kAdded;
   const Resource* resource = nullptr;
   std::shared_ptr<const Json> object;
+  std::shared_ptr<const Json> before;  ///< only of kModified: what it was
 };
 
 /// Objects by resource, namespace and name, with one growing resourceVersion, and the last changes
@@ -54,7 +55,7 @@ class Store {
 
  private:
   using Key = std::pair<std::string, std::string>;  // namespace, name
-  void Tell(Change::Type type, const Resource& resource, Object object);
+  void Tell(Change::Type type, const Resource& resource, Object object, Object before);
 
   std::uint64_t version_ = 0;
   std::map<const Resource*, std::map<Key, Object>> objects_;

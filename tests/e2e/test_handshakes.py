@@ -92,14 +92,17 @@ def test_H04_beyond_max_instances(tmp_path, programs):
         master.close()
 
 
-def test_H10_S0_02_a_command_that_cannot_be_started(tmp_path, programs):
+def test_H10_S0_02_D37_a_command_that_cannot_be_started(tmp_path, programs):
+    """Its client is told a code and a reason, its owner what was found on the machine."""
     program = tmp_path / "gone"
     program.write_text("#!/nonexistent/interpreter\n")
     program.chmod(0o755)
     dev = Dev(tmp_path / "dev", programs, [str(program)])
     try:
         _, message = check_refusal(dev.request(), 502, 445, "ContainerInitError")
-        assert "gone" in message
+        assert "gone" not in message
+        wait_for(lambda: "gone" in dev.kubectl("get", "events"), "the Event tells it")
+        wait_for(lambda: "gone" in dev.output(), "the console tells it")
     finally:
         dev.close()
 

@@ -48,7 +48,7 @@ def cluster(request, tmp_path, programs):
     cluster.dev.close()
 
 
-def check_told(cluster: Cluster, code: int, reason: str) -> None:
+def check_told(cluster: Cluster, code: int, reason: str, detail: str = "") -> None:
     """A person sees why, without reading a log: Event, conditions, no record."""
     def status():
         return cluster.api.get(FUNCTIONS + "/dev").get("status", {})
@@ -57,25 +57,27 @@ def check_told(cluster: Cluster, code: int, reason: str) -> None:
                                      if c["type"] == "Stalled" and c["status"] == "True"), None),
                        "the function is Stalled")
     assert stalled["reason"] == reason
+    assert detail in stalled["message"]
     ready = next(c for c in status()["conditions"] if c["type"] == "Ready")
     assert ready["status"] == "False"
     told = reason if reason == "PullImageFailed" else "InstanceFailed"  # K08
     event = wait_for(lambda: next((e for e in cluster.api.get(EVENTS)["items"]
                                    if e["reason"] == told), None), "an Event tells why")
     assert event["message"].startswith(f"{code} {reason}: ")
+    assert detail in event["message"]
     assert event["involvedObject"]["name"] == "dev"
     assert cluster.dev.records() == []
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])
-def test_H08_the_image_cannot_be_pulled(cluster, reason):
+def test_H08_D37_the_image_cannot_be_pulled(cluster, reason):
     client = cluster.dev.request()
     with Refused(cluster.dev, "PullImageFailed"):
         cluster.api.patch_status(cluster.pod(), waiting(reason))
         head, message = check_refusal(client, 502, 444, "PullImageFailed")
-    assert "as the kubelet says" in message
+    assert "as the kubelet says" not in message, "what a registry says is not for strangers"
     assert field(head, "Retry-After") == "1"
-    check_told(cluster, 444, "PullImageFailed")
+    check_told(cluster, 444, "PullImageFailed", "as the kubelet says")
 
 
 def uids(cluster: Cluster) -> set[str]:

@@ -34,7 +34,8 @@ class ApiProxy:
     Hooks, each called on the connection's own thread, may raise Drop:
     `before(point)` when a write has come, `after(point)` when it was carried out and before it is
     answered; `answer(method, path)` may return (status, headers, body) to answer in the API's
-    place; `events(line)` returns the watch lines to be sent for one line.
+    place; `events(line)` returns the watch lines to be sent for one line, `listed(path, body)` the
+    body to be sent for the answer to a GET. `inject(line)` sends a line to every watch of pods.
     """
 
     def __init__(self, folder: pathlib.Path, access):
@@ -45,10 +46,12 @@ class ApiProxy:
         self.before = self.after = lambda point: None
         self.answer = lambda method, path: None
         self.events = lambda line: [line]
+        self.listed = lambda path, body: body
         self.watch_cut_after = None  # bytes of a watch's answer, then its connection ends
         self.watching = set()  # idents of the threads that serve a watch
         self._lock = threading.Lock()
         self._open = set()
+        self._pod_watches = set()  # their queues of lines
         key, cert = folder / "proxy.key", folder / "proxy.crt"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=proxy",
@@ -115,9 +118,11 @@ class ApiProxy:
         upstream.request(method, path, body, kept)
         answer = upstream.getresponse()
         if "watch=1" in path:
-            self._watch(client, answer)
+            self._watch(client, answer, "/pods?" in path)
             raise Drop
         text = answer.read()
+        if method == "GET" and answer.status == 200:
+            text = self.listed(path, text)
         if is_write and answer.status < 300:
             with self._lock:
                 self.points.append(point)
@@ -131,10 +136,18 @@ class ApiProxy:
             head += f"{name}: {value}\r\n"
         client.sendall(head.encode() + b"\r\n" + body)
 
-    def _watch(self, client, answer) -> None:
+    def inject(self, line: bytes) -> None:
+        with self._lock:
+            for lines in self._pod_watches:
+                lines.put(line)
+
+    def _watch(self, client, answer, is_of_pods: bool) -> None:
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                        b"Transfer-Encoding: chunked\r\n\r\n")
         lines = queue.SimpleQueue()
+        if is_of_pods:
+            with self._lock:
+                self._pod_watches.add(lines)
 
         def read() -> None:
             try:
@@ -159,6 +172,8 @@ class ApiProxy:
             client.sendall(b"0\r\n\r\n")
         finally:  # the next thread may have the same number
             self.watching.discard(threading.get_ident())
+            with self._lock:
+                self._pod_watches.discard(lines)
 
     def cut_all(self) -> None:
         with self._lock:

@@ -25,7 +25,7 @@ class FaultRig:
 
     def __init__(self, folder: pathlib.Path, programs: pathlib.Path, flags: list[str] = (),
                  env: dict | None = None, through_proxy: bool = True, prepare=lambda rig: None,
-                 records: str | None = None):
+                 records: str | None = None, command: list[str] | None = None):
         folder.mkdir(parents=True, exist_ok=True)
         self._access = None
         self.folder = folder
@@ -34,8 +34,8 @@ class FaultRig:
         if through_proxy:
             flags += ["--operator-flag", f"--kubeconfig={self.proxy.kubeconfig}"]
         prepare(self)  # faults that hold from the very start
-        self.dev = Dev(folder / "dev", programs, [str(programs / "wsf-test-server")], flags, env,
-                       records=records)
+        self.dev = Dev(folder / "dev", programs, command or [str(programs / "wsf-test-server")], flags,
+                       env, records=records)
         wait_for(lambda: "status" in self.function(), "the first status is written")
 
     def access(self) -> KubeAccess:
@@ -107,6 +107,8 @@ class FaultRig:
             return f"uncounted: {status['uncounted']}"
         if status.get("live") or status.get("liveSessions"):
             return "sessions are live"
+        if status.get("instances", 0) != status.get("free", 0) + status.get("starting", 0):
+            return "instances end: what they report may be on its way"
         if status.get("sessions", {}).get("total", 0) < total:
             return f"{status['sessions']} instead of {total} sessions"
         for pod in self.pods():
@@ -120,10 +122,10 @@ class FaultRig:
             return f"records {by_code}, counters {counted}"
         return None
 
-    def rest(self, total: int = 0) -> dict:
+    def rest(self, total: int = 0, more_seconds: float = 0) -> dict:
         """Waits until everything has come to rest, with at least `total` sessions counted, and
         returns the counters."""
-        until = time.monotonic() + REST
+        until = time.monotonic() + REST + more_seconds
         while (why := self.unrest(total)) is not None:
             assert time.monotonic() < until, f"no rest: {why}\n{self.dev.output()[-3000:]}"
             time.sleep(0.05)

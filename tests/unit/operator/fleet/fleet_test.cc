@@ -373,5 +373,136 @@ TEST_F(FleetTest, D44_WhatALabelNamesIsForgottenWithItsLastPod) {
   EXPECT_EQ(creates[0].name, creates[0].revision + "-1");
 }
 
+instances::Pod Exited(instances::Pod pod) {
+  pod.server.running = false;
+  pod.server.terminated = true;
+  pod.server.exit_code = 1;
+  return pod;
+}
+
+// A backend that was away for a moment.
+TEST_F(FleetTest, D13_StartsThatFailTogetherAreOneFailure) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  for (int i = 0; i < 20; ++i) Wait(std::to_string(i));
+  std::vector<std::string> uids;
+  for (const auto& create : Only<CreateInstance>(fleet_.Plan(now_))) uids.push_back(Appear(create));
+  ASSERT_EQ(uids.size(), 20u);
+  for (const std::string& uid : uids) {
+    now_ += 10ms;
+    fleet_.OnPod(Exited(pods_[uid]), now_);
+    fleet_.Plan(now_);
+  }
+  EXPECT_LE(fleet_.LastFailure("ns/f", now_)->retry_after_seconds, 1);
+  now_ += 1s;
+  Wait("next");
+  const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
+  ASSERT_EQ(creates.size(), 1u) << "one try after one second";
+  now_ += 10ms;
+  fleet_.OnPod(Exited(pods_[Appear(creates[0])]), now_);
+  fleet_.Plan(now_);
+  EXPECT_EQ(fleet_.LastFailure("ns/f", now_)->retry_after_seconds, 2) << "two in a row";
+}
+
+TEST_F(FleetTest, D13_CreatesWithoutAnAnswerAreOneFailureToo) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  for (int i = 0; i < 10; ++i) Wait(std::to_string(i));
+  const auto creates = Only<CreateInstance>(fleet_.Plan(now_));
+  ASSERT_EQ(creates.size(), 10u);
+  for (const auto& create : creates) {
+    now_ += 1ms;
+    fleet_.OnCreateUnanswered("ns/f", create.name, now_);
+  }
+  EXPECT_EQ(Only<CreateInstance>(fleet_.Plan(now_ + 1s)).size(), 10u) << "all again after a second";
+}
+
+TEST_F(FleetTest, D13_RefusedCreatesAreOneFailureToo) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  for (int i = 0; i < 10; ++i) Wait(std::to_string(i));
+  for (const auto& create : Only<CreateInstance>(fleet_.Plan(now_))) {
+    now_ += 1ms;
+    fleet_.OnCreateFailed("ns/f", create.name, "exceeded quota: team-a, used: pods=10", now_);
+  }
+  EXPECT_EQ(fleet_.LastFailure("ns/f", now_)->retry_after_seconds, 1);
+}
+
+TEST_F(FleetTest, D14_K20_ANameThatIsSomebodyElsesIsNotAskedForAgain) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  Wait("1");
+  const auto first = Only<CreateInstance>(fleet_.Plan(now_)).at(0);
+  EXPECT_FALSE(fleet_.OnNameTaken("ns/f", first.name, now_)) << "nobody knows whose it is";
+  fleet_.OnNameForeign("ns/f", first.name);
+  const auto second = Only<CreateInstance>(fleet_.Plan(now_)).at(0);
+  EXPECT_NE(second.name, first.name);
+  EXPECT_TRUE(Only<CreateInstance>(fleet_.Plan(now_ + 10s)).empty()) << "one is on its way";
+}
+
+TEST_F(FleetTest, D30_AnInstanceThatMayBeFreeIsAskedAfterSeconds) {
+  fleet_.OnFunction(MakeFunction(R"({"warmInstances": 1})"), now_);
+  const std::string uid = StartFree();
+  fleet_.Plan(now_);
+  // Its server was started again within the second in which its sidecar looks at the port.
+  pods_[uid].ip = "10.0.0.1";
+  fleet_.OnPod(Exited(pods_[uid]), now_);
+  fleet_.OnPod(pods_[uid], now_);
+  EXPECT_TRUE(Only<AskState>(fleet_.Plan(now_ + 4s)).empty());
+  ASSERT_EQ(Only<AskState>(fleet_.Plan(now_ + 5s)).size(), 1u);
+  EXPECT_TRUE(Only<AskState>(fleet_.Plan(now_ + 6s)).empty());
+  EXPECT_EQ(fleet_.NextDeadline(now_ + 6s), now_ + 15s);
+  EXPECT_EQ(Only<AskState>(fleet_.Plan(now_ + 15s)).size(), 1u)
+      << "again, for its answer may be lost";
+  fleet_.OnState(uid, "free", "10.0.0.1:9001", now_ + 15s);
+  EXPECT_EQ(Only<TellFree>(fleet_.Plan(now_ + 15s)).size(), 1u);
+  EXPECT_TRUE(Only<AskState>(fleet_.Plan(now_ + 60s)).empty());
+}
+
+TEST_F(FleetTest, D30_ANewOperatorAsksWhatItFindsWhoseStatusLags) {
+  Fleet fresh(60s);
+  fresh.OnFunction(MakeFunction(), now_);
+  instances::Pod pod;
+  pod.uid = "old";
+  pod.ns = "ns";
+  pod.name = fresh.Revision("ns/f") + "-1";
+  pod.function = "f";
+  pod.function_uid = "fu";
+  pod.revision = fresh.Revision("ns/f");
+  pod.phase = "Pending";  // though its relay runs
+  pod.ip = "10.0.0.1";
+  fresh.OnPod(pod, now_);
+  fresh.OnPodsListed(now_);
+  EXPECT_EQ(Only<AskState>(fresh.Plan(now_ + 5s)).size(), 1u);
+}
+
+TEST_F(FleetTest, D42_OneFailedStartIsCountedOnce) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  Wait("1");
+  Wait("2");
+  std::vector<std::string> uids;
+  for (const auto& create : Only<CreateInstance>(fleet_.Plan(now_))) uids.push_back(Appear(create));
+  const instances::Pod failed = Exited(pods_[uids.at(0)]);
+  fleet_.OnPod(failed, now_);
+  EXPECT_EQ(Only<TellRefuse>(fleet_.Plan(now_)).size(), 1u);
+  fleet_.OnPod(failed, now_ + 10ms);  // its next event comes before it is seen to be deleted
+  const auto actions = fleet_.Plan(now_ + 10ms);
+  EXPECT_TRUE(Only<TellRefuse>(actions).empty()) << "the other may still be served";
+  EXPECT_TRUE(Only<TellFailure>(actions).empty());
+}
+
+TEST_F(FleetTest, D37_WhatOthersSayOfAFailureIsNotForClients) {
+  fleet_.OnFunction(MakeFunction(), now_);
+  Wait("1");
+  const std::string uid = Appear(Only<CreateInstance>(fleet_.Plan(now_)).at(0));
+  instances::Pod pod = pods_[uid];
+  pod.server.running = false;
+  pod.server.reason = "ErrImagePull";
+  pod.server.message = "pull access denied for team-a/secret-name";
+  fleet_.OnPod(pod, now_);
+  const auto actions = fleet_.Plan(now_);
+  const http::Refusal told = Only<TellRefuse>(actions).at(0).refusal;
+  EXPECT_EQ(told.code, 444);
+  EXPECT_EQ(told.message.find("secret-name"), std::string::npos);
+  EXPECT_NE(http::FullMessage(Only<TellFailure>(actions).at(0).refusal).find("secret-name"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace wsf::fleet

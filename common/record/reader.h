@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "operator/instances/pod.h"
 #include "wsf/v1/record.pb.h"
 
-namespace wsf::ledger {
+namespace wsf {
 
-/// What an ended relay left behind in its termination message.
+/// What RecordJson() has written of a relay's record: the names of its instance are left out, and
+/// what is missing or of a wrong type reads as nothing. Whoever may write a status may have made it
+/// up.
+v1::SessionRecord ReadRecord(const nlohmann::json& json);
+
+/// What an ended relay left behind in its termination message (common/record/step.h).
 struct Remains {
   std::vector<v1::SessionRecord> records;
   /// Of an instance with concurrency > 1, whose message holds no single record.
@@ -23,11 +29,12 @@ struct Remains {
 /// of synthetic ones.
 Remains ReadTerminationMessage(const std::string& message, std::int64_t ended);
 
-/// A record of a session whose sidecar said nothing: code 500 InternalError.
+/// A record of a session whose sidecar said nothing: code 500 InternalError. Times are Unix
+/// microseconds; 0 = not known.
 v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t request_start,
                                   std::int64_t established, std::int64_t ended);
 
-/// Fills in what the sidecar does not know: the names.
-void Complete(const instances::Pod& pod, v1::SessionRecord* record);
+/// A whole number of `object` from 0 to 2^53; 0 where it is missing or anything else.
+std::int64_t Number(const nlohmann::json& object, const char* name);
 
-}  // namespace wsf::ledger
+}  // namespace wsf

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "operator/ledger/record_reader.h"
+#include "common/record/reader.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "common/base/ids.h"
 #include "common/base/reason.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "common/json/read.h"
-#include "operator/ledger/counters.h"
 
-namespace wsf::ledger {
+namespace wsf {
 namespace {
 
-using instances::Json;
+using Json = nlohmann::json;
 
 void ReadTraffic(const Json& json, v1::Traffic* traffic) {
   traffic->set_messages(Number(json, "messages"));
@@ -23,7 +23,45 @@ void ReadTraffic(const Json& json, v1::Traffic* traffic) {
   traffic->set_control_frames(Number(json, "controlFrames"));
 }
 
-// The inverse of RecordJson for what a sidecar writes.
+// A UUID in its 36 characters, from the 22 of base64url that a shared instance writes.
+std::string UnpackRequestId(const std::string& packed) {
+  std::string bytes;
+  if (!absl::WebSafeBase64Unescape(packed, &bytes) || bytes.size() != 16) return packed;
+  return FormatUuid(bytes);
+}
+
+Remains ReadShared(const Json& message, std::int64_t ended) {
+  Remains remains;
+  const Json& told = json::Members(message, "totals");
+  v1::InstanceTotals totals;
+  for (const auto& [code, count] : json::Members(told, "byCode").items()) {
+    int number = 0;
+    if (!absl::SimpleAtoi(code, &number)) continue;
+    (*totals.mutable_sessions_by_code())[number] =
+        Number(json::Members(told, "byCode"), code.c_str());
+  }
+  totals.set_established(Number(told, "established"));
+  std::int64_t billed = Number(told, "billedMilliseconds");
+  const std::int64_t live_since = ParseRfc3339(json::Text(message, "liveSince"));
+  if (live_since != 0) billed += std::max<std::int64_t>(0, ended - live_since) / 1000;
+  totals.set_billed_ms(billed);
+  for (const std::string& each : json::Texts(message, "open")) {
+    remains.records.push_back(SyntheticRecord(UnpackRequestId(each), 0, 0, ended));
+    ++(*totals.mutable_sessions_by_code())[remains.records.back().status_code()];
+  }
+  remains.totals = std::move(totals);
+  return remains;
+}
+
+}  // namespace
+
+std::int64_t Number(const Json& object, const char* name) {
+  // Sums of so large ones do not overflow, and JSON tells them exactly.
+  constexpr std::int64_t kGreatest = std::int64_t{1} << 53;
+  const std::int64_t number = json::Number(object, name);
+  return number < 0 || number > kGreatest ? 0 : number;
+}
+
 v1::SessionRecord ReadRecord(const Json& json) {
   v1::SessionRecord record;
   record.set_request_id(json::Text(json, "requestId"));
@@ -49,35 +87,6 @@ v1::SessionRecord ReadRecord(const Json& json) {
   record.set_throttled_ms(Number(json, "throttledMs"));
   return record;
 }
-
-// A UUID in its 36 characters, from the 22 of base64url that a shared instance writes.
-std::string UnpackRequestId(const std::string& packed) {
-  std::string bytes;
-  if (!absl::WebSafeBase64Unescape(packed, &bytes) || bytes.size() != 16) return packed;
-  return FormatUuid(bytes);
-}
-
-Remains ReadShared(const Json& message, std::int64_t ended) {
-  Remains remains;
-  const Counters counters = Counters::FromJson(message["totals"]);
-  v1::InstanceTotals totals;
-  for (const auto& [code, count] : counters.by_code) {
-    (*totals.mutable_sessions_by_code())[code] = count;
-  }
-  totals.set_established(counters.established);
-  std::int64_t billed = counters.billed_ms;
-  const std::int64_t live_since = ParseRfc3339(json::Text(message, "liveSince"));
-  if (live_since != 0) billed += std::max<std::int64_t>(0, ended - live_since) / 1000;
-  totals.set_billed_ms(billed);
-  for (const std::string& each : json::Texts(message, "open")) {
-    remains.records.push_back(SyntheticRecord(UnpackRequestId(each), 0, 0, ended));
-    ++(*totals.mutable_sessions_by_code())[remains.records.back().status_code()];
-  }
-  remains.totals = std::move(totals);
-  return remains;
-}
-
-}  // namespace
 
 v1::SessionRecord SyntheticRecord(const std::string& request_id, std::int64_t request_start,
                                   std::int64_t established, std::int64_t ended) {
@@ -112,12 +121,4 @@ Remains ReadTerminationMessage(const std::string& text, std::int64_t ended) {
           std::nullopt};
 }
 
-void Complete(const instances::Pod& pod, v1::SessionRecord* record) {
-  record->set_namespace_(pod.ns);
-  record->set_function(pod.function);
-  record->set_revision(pod.revision);
-  record->set_instance(pod.name);
-  record->set_pod_uid(pod.uid);
-}
-
-}  // namespace wsf::ledger
+}  // namespace wsf
