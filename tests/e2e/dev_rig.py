@@ -89,6 +89,19 @@ class Dev:
         with urllib.request.urlopen(self.ready["adminUrl"] + "/metrics", timeout=DEADLINE) as answer:
             return answer.read().decode()
 
+    def pid_of(self, program: str) -> int:
+        """The first of that name."""
+        def found():
+            for pid in self.processes():
+                try:
+                    command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+                except FileNotFoundError:
+                    continue
+                if pathlib.Path(command.decode()).name == program:
+                    return pid
+            return None
+        return wait_for(found, f"{program} runs")
+
     def processes(self) -> list[int]:
         """All living descendants of `wsf dev`."""
         found, open_ = [], [self.process.pid]

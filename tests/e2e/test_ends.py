@@ -304,6 +304,7 @@ def test_A7_A20_E29_a_slow_client_gets_all_that_was_said_before_the_close(wsf):
     """Eight mebibytes and a Close, to one that reads slowly and says something meanwhile. A Close is
     waited for one second here, and a linger is two: they count from the last progress."""
     live = wsf.connect()
+    live.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     message, count = b"x" * 65536, 128
 
     def say() -> None:
@@ -314,10 +315,10 @@ def test_A7_A20_E29_a_slow_client_gets_all_that_was_said_before_the_close(wsf):
 
     threading.Thread(target=say, daemon=True).start()
     for i in range(count):
-        if i % 16 == 0:
-            live.client.send(TEXT, b"still here")
         live.client.expect(BINARY, message)
-        time.sleep(0.06)  # the speed of its line: about a megabyte a second
+        if i > count - 14:  # what is buffered on the way when the server closes
+            live.client.send(TEXT, b"still here")
+            time.sleep(0.8)  # the speed of its line
     live.client.expect_close(1000)
     live.client.send_close(1000)
     record = check(live, 200, "Closed", "server", 1000)

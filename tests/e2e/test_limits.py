@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clocks and limits of one session, and what both sides are told (table 7.3)."""
 import os
+import pathlib
 import signal
 import time
 
@@ -285,16 +286,29 @@ def test_S1_07_each_quota_can_be_raised_for_one_function(dev_rig):
     assert close(session).get("throttledMs", 0) == 0
 
 
-def test_A9_what_came_while_everything_stood_still_is_read_before_a_clock_ends_it(rig):
-    """A paused machine: the clocks went on, and the messages are in the sockets."""
-    session = rig.connect(settings={"idleTimeoutSeconds": 2})
-    session.client.send(TEXT, b"first")
-    session.server.expect(TEXT, b"first")
-    os.kill(rig.sidecar.pid, signal.SIGSTOP)
-    start = time.monotonic()
-    session.client.send(TEXT, b"meanwhile")
-    wait_for(lambda: time.monotonic() > start + 4, "the idle timeout is long over")
-    os.kill(rig.sidecar.pid, signal.SIGCONT)
-    session.server.expect(TEXT, b"meanwhile")
-    session.client.send(TEXT, b"goes on")
-    session.server.expect(TEXT, b"goes on")
+def test_A9_what_came_while_everything_stood_still_is_read_before_a_clock_ends_it(
+        tmp_path, programs):
+    """A paused machine: the clocks went on, and the message is on its way, in the gateway."""
+    rig = DevRig(tmp_path, programs, ["--set", "idleTimeoutSeconds=2"])
+    try:
+        session = rig.connect()
+        gateway = rig.dev.pid_of("wsf-gateway")
+        sidecar = rig.dev.pid_of("wsf-sidecar")
+        for pid in (gateway, sidecar):
+            os.kill(pid, signal.SIGSTOP)
+        start = time.monotonic()
+        session.client.send(TEXT, b"meanwhile")
+        wait_for(lambda: time.monotonic() > start + 4, "the idle timeout is long over")
+        os.kill(sidecar, signal.SIGCONT)
+        wait_for(lambda: state_of(sidecar) == "S", "it has looked at its clock")
+        os.kill(gateway, signal.SIGCONT)
+        session.server.expect(TEXT, b"meanwhile")
+        session.client.send(TEXT, b"goes on")
+        session.server.expect(TEXT, b"goes on")
+    finally:
+        rig.close()
+
+
+def state_of(pid: int) -> str:
+    """R: it runs; S: it waits for something to happen; T: it was stopped."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
