@@ -17,8 +17,9 @@ namespace {
 
 volatile sig_atomic_t child_pid = 0;
 
+// A terminal tells the child too, and an interrupt told twice would be one that was repeated.
 void PassOn(int signal) {
-  if (child_pid > 0) kill(child_pid, signal);
+  if (child_pid > 0) kill(child_pid, signal == SIGINT ? SIGTERM : signal);
 }
 
 // Those whose parent has ended come to us: we are their subreaper. Killing our children makes
@@ -52,7 +53,7 @@ int RunGuarded(const std::function<int()>& work) {
   action.sa_handler = PassOn;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGHUP, &action, nullptr);
-  signal(SIGINT, SIG_IGN);  // the terminal has told the child already
+  sigaction(SIGINT, &action, nullptr);
   int status = 0;
   while (true) {
     const pid_t ended = waitpid(-1, &status, 0);

@@ -52,6 +52,9 @@ constexpr char kSystemNamespace[] = "wsf-system";
 constexpr auto kSourceInterval = std::chrono::milliseconds(500);
 // How long pods get at the end before the guardian kills what is left.
 constexpr auto kShutdownTime = std::chrono::seconds(4);
+// For sessions to end and to be recorded: a server that ignores its SIGTERM is killed after two.
+constexpr auto kSettleTime = std::chrono::seconds(6);
+constexpr auto kSecondThoughts = std::chrono::milliseconds(500);
 
 int Fail(const std::string& what) {
   std::fprintf(stderr, "wsf: %s\n", what.c_str());
@@ -121,15 +124,25 @@ class Supervisor {
     WatchSource();
     AwaitGatewayCertificate();
     StartOperator();
-    boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
-    signals.async_wait([this](const boost::system::error_code& error, int) {
-      if (!error) ShutDown(0);
-    });
+    boost::asio::signal_set signals(io_, SIGINT, SIGTERM, SIGHUP);
+    AwaitSignal(&signals);
     io_.run();
     return status_;
   }
 
  private:
+  // Whoever presses Ctrl-C again does not want to wait.
+  void AwaitSignal(boost::asio::signal_set* signals) {
+    signals->async_wait([this, signals](const boost::system::error_code& error, int number) {
+      if (error) return;
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (number == SIGINT && stopping_ && now > stopping_since_ + kSecondThoughts) StopParts();
+      if (!stopping_) stopping_since_ = now;
+      ShutDown(0);
+      AwaitSignal(signals);
+    });
+  }
+
   int StartApi() {
     const std::int64_t now = UnixMicros();
     const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API", now);
@@ -294,6 +307,31 @@ class Supervisor {
   void ShutDown(int status) {
     if (std::exchange(stopping_, true)) return;
     status_ = status;
+    // The operator ends what is live as when a function is deleted (P15), and records it.
+    const api::Resource& functions =
+        *api::FindResource("/apis/wsf.dev/v1alpha1", "websocketfunctions");
+    for (const auto& function : store_.List(functions, "")) {
+      const Json& metadata = (*function)["metadata"];
+      objects_.Delete(functions, metadata["namespace"], metadata["name"], Json::object());
+    }
+    shutdown_timer_.expires_after(kSettleTime);
+    shutdown_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) StopParts();
+    });
+    AwaitPods();
+  }
+
+  void AwaitPods() {
+    if (parts_stopped_) return;
+    if (store_.List(*api::FindResource("/api/v1", "pods"), "").empty()) return StopParts();
+    idle_timer_.expires_after(std::chrono::milliseconds(20));
+    idle_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) AwaitPods();
+    });
+  }
+
+  void StopParts() {
+    if (std::exchange(parts_stopped_, true)) return;
     if (gateway_ != nullptr) gateway_->Stop();
     operator_->Stop();
     const api::Resource& pods = *api::FindResource("/api/v1", "pods");
@@ -340,6 +378,8 @@ class Supervisor {
   int status_ = 0;
   bool ready_ = false;
   bool stopping_ = false;
+  TimePoint stopping_since_;  // by a signal
+  bool parts_stopped_ = false;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 """U14: `wsf sessions`, `wsf end`, `wsf logs`."""
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -197,3 +198,20 @@ def test_U14_S22_a_page_may_not_see_sessions(dev):
     peer.sendall(b"GET /sessions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n\r\n")
     assert peer.recv(4096).startswith(b"HTTP/1.1 403 ")
     peer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+                         ids=["INT", "TERM", "HUP"])
+def test_I4_U10_who_ends_wsf_dev_has_the_records_of_its_live_sessions(tmp_path, programs, number):
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")])
+    try:
+        clients = [dev.request("/echo") for _ in range(3)]
+        ids = {field(client.receive_head(), "X-Wsf-Request-Id") for client in clients}
+        dev.process.send_signal(number)
+        assert dev.process.wait(30) is not None
+        records = dev.records()
+        assert {record["requestId"] for record in records} == ids
+        assert {record["statusCode"] for record in records} == {499}
+        assert sum("499" in line for line in dev.output().splitlines()) >= 3, "the console too"
+    finally:
+        dev.close()
