@@ -24,6 +24,7 @@ using kube::Json;
 constexpr int kExitUsage = 2;
 constexpr char kProxy[] = "/api/v1/namespaces/%s/services/wsf-operator:sessions/proxy";
 constexpr auto kWatchPause = std::chrono::seconds(1);
+constexpr std::int64_t kWorthSaying = 1000;  // milliseconds
 
 struct Flags {
   std::string kubeconfig;
@@ -67,8 +68,9 @@ std::string Line(const Json& session) {
   const std::int64_t start = ParseRfc3339(json::Text(session, "requestStart"));
   const std::int64_t millis = session.contains("durationMs") ? json::Number(session, "durationMs")
                                                              : (UnixMicros() - start) / 1000;
-  const std::string reason =
-      code == 202 ? "live, " + Text(session, "client") : Text(session, "reason");
+  std::string reason = code == 202 ? "live, " + Text(session, "client") : Text(session, "reason");
+  const std::int64_t throttled = json::Number(session, "throttledMs");
+  if (throttled >= kWorthSaying) reason += ", throttled " + Seconds(throttled);
   return absl::StrFormat("%-37s%-21s%-9s%-5d%-26s%-10s%s\n", Text(session, "requestId"),
                          Rfc3339Seconds(start), Seconds(millis), code, reason,
                          Text(session, "closedBy"), Text(session, "instance"));

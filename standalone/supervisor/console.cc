@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/base/reason.h"
 #include "common/json/read.h"
 
 namespace wsf::supervisor {
@@ -32,10 +33,14 @@ std::string DescribeDropped(std::uint64_t lines) {
   return absl::StrCat("! ", lines, " lines are missing here: nobody read them");
 }
 
-const char* FieldToChange(int code) {
+const char* FieldToChange(int code, const std::string& reason) {
   switch (code) {
     case 455: return "  (raise idleTimeoutSeconds, 0 = off)";
-    case 433: return "  (raise executionTimeoutSeconds)";
+    case 433:
+      if (reason == ReasonName(Reason::kHandshakeTimeout)) {
+        return "  (raise handshakeTimeoutSeconds)";
+      }
+      return "  (raise executionTimeoutSeconds)";
     case 406:
     case 407: return "  (raise limits.maxMessageBytes)";
     default: return "";
@@ -46,6 +51,7 @@ const char* FieldToChange(int code) {
 
 std::string DescribeSession(const Json& record) {
   const int code = json::Number(record, "statusCode");
+  const std::string reason = json::Text(record, "reason");
   const Json& to_server = json::Members(record, "toServer");
   const Json& to_client = json::Members(record, "toClient");
   std::string close;
@@ -53,11 +59,11 @@ std::string DescribeSession(const Json& record) {
   const std::string message = json::Text(record, "message");
   if (!message.empty()) absl::StrAppend(&close, " (", message, ")");
   return absl::StrFormat("- %s %d %s by %s%s, %.1f s, in %s, out %s%s",
-                         Short(json::Text(record, "requestId")), code, json::Text(record, "reason"),
+                         Short(json::Text(record, "requestId")), code, reason,
                          json::Text(record, "closedBy"), close,
                          static_cast<double>(json::Number(record, "durationMs")) / 1000.0,
                          Bytes(json::Number(to_server, "bytes")),
-                         Bytes(json::Number(to_client, "bytes")), FieldToChange(code));
+                         Bytes(json::Number(to_client, "bytes")), FieldToChange(code, reason));
 }
 
 Console::Console(const std::string& records_path)

@@ -382,3 +382,14 @@ def test_H30_a_full_queue_refuses_the_next(tmp_path, programs):
         assert select.select([c.sock for c in clients if c is not client], [], [], 0)[0] == []
     finally:
         dev.close()
+
+
+def test_H22_the_hint_names_the_field_that_bounds_a_handshake(tmp_path, programs):
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")],
+              ["--set", "handshakeTimeoutSeconds=1"])
+    try:
+        check_refusal(dev.request("/wait"), 504, 433, "HandshakeTimeout")
+        wait_for(lambda: "raise handshakeTimeoutSeconds" in dev.output(), "the console says so")
+        assert "raise executionTimeoutSeconds" not in dev.output()
+    finally:
+        dev.close()
