@@ -42,11 +42,15 @@ void Connection::Close() {
   socket_.close(ignored);
 }
 
-std::size_t Connection::Unacknowledged() {
+std::size_t Connection::Ask(unsigned long request) {
   int bytes = 0;
-  if (!socket_.is_open() || ioctl(descriptor(), SIOCOUTQ, &bytes) != 0) return 0;
+  if (!socket_.is_open() || ioctl(descriptor(), request, &bytes) != 0) return 0;
   return static_cast<std::size_t>(bytes);
 }
+
+std::size_t Connection::Unacknowledged() { return Ask(SIOCOUTQ); }
+
+std::size_t Connection::Waiting() { return Ask(SIOCOUTQNSD); }
 
 awaitable<std::size_t> Connection::ReadSome(char* buffer, std::size_t size, error_code& error) {
   while (true) {

@@ -61,6 +61,8 @@ class Connection {
   void Close();
   /// How many bytes that were written the peer's machine has not acknowledged.
   std::size_t Unacknowledged();
+  /// How many of them have not been sent at all: its machine has no room for them.
+  std::size_t Waiting();
 
   bool pending() const { return socket_.is_open() && layer_ != nullptr && layer_->pending(); }
   /// Calls `handler(error_code)` once there is something to read.
@@ -81,6 +83,8 @@ class Connection {
   int descriptor() { return socket_.native_handle(); }
 
  private:
+  std::size_t Ask(unsigned long request);
+
   Socket socket_;
   std::unique_ptr<Layer> layer_;
   std::vector<std::shared_ptr<void>> companions_;

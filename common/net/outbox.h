@@ -33,6 +33,9 @@ class Outbox {
     return broken_ ? 0 : queued_.size() + connection_->Unacknowledged();
   }
 
+  /// Whether bytes wait here, or in our kernel, for which the peer's has no room.
+  bool is_behind() const { return !broken_ && (blocked() || connection_->Waiting() > 0); }
+
   /// Drops what is queued and takes nothing more.
   void Break();
 

@@ -9,6 +9,7 @@ namespace {
 // A client that does not end after the sidecar has, and that has read all, or reads no more: its
 // FIN is not worth a longer wait. One that reads slowly gets all of it.
 constexpr auto kLingerTime = std::chrono::seconds(2);
+constexpr auto kLongestLinger = std::chrono::seconds(60);
 // Reads of one side in a row before the others get their turn.
 constexpr int kReadsInARow = 8;
 
@@ -80,6 +81,7 @@ void Tunnel::OnEof(Side& from) {
   // The sidecar has said all it will say.
   linger_ = std::make_unique<boost::asio::steady_timer>(client_.connection.socket().get_executor());
   unsent_ = client_.outbox.unsent();
+  linger_until_ = std::chrono::steady_clock::now() + kLongestLinger;
   Linger();
 }
 
@@ -88,7 +90,8 @@ void Tunnel::Linger() {
   linger_->async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->closed_) return;
     const std::size_t before = std::exchange(self->unsent_, self->client_.outbox.unsent());
-    if (self->unsent_ == 0 || self->unsent_ >= before) return self->Close();
+    const bool reads = self->unsent_ > 0 && self->unsent_ < before;
+    if (!reads || std::chrono::steady_clock::now() >= self->linger_until_) return self->Close();
     self->Linger();
   });
 }

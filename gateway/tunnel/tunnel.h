@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "common/base/time.h"
 #include "common/net/outbox.h"
 
 namespace wsf::tunnel {
@@ -58,7 +59,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   ReadBuffer* const buffer_;
   std::function<void(Lost)> on_end_;
   std::unique_ptr<boost::asio::steady_timer> linger_;  // only while ending
-  std::size_t unsent_ = 0;                             // to the client, when it was last looked at
+  TimePoint linger_until_;
+  std::size_t unsent_ = 0;  // to the client, when it was last looked at
   bool closed_ = false;
 };
 

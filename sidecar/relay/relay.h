@@ -52,6 +52,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
     bool Send(std::string_view bytes) override { return outbox.Send(bytes); }
     bool blocked() const override { return outbox.blocked(); }
     std::size_t unsent() const override { return outbox.unsent(); }
+    bool is_behind() const override { return outbox.is_behind(); }
     void Finish() override { connection.Finish(); }
 
     session::Peer peer;

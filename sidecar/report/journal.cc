@@ -50,7 +50,7 @@ void Journal::WriteOpen() {
 void Journal::WriteShared() {
   std::vector<std::string> open;
   for (const auto& [request_id, step] : open_) open.push_back(request_id);
-  message_->Write(SharedJson(totals_.Message(), live_since_, open));
+  message_->Write(SharedJson(totals_.Closed(), live_since_, open));
 }
 
 }  // namespace wsf::report

@@ -14,11 +14,17 @@ void Totals::End(int status_code, Was was, TimePoint now) {
   if (was == Was::kEstablished && --live_ == 0) billed_ += now - live_since_;
 }
 
-v1::InstanceTotals Totals::Message() const {
+v1::InstanceTotals Totals::Billed(Duration billed) const {
   v1::InstanceTotals message = message_;
-  message.set_billed_ms(std::chrono::duration_cast<std::chrono::milliseconds>(billed_).count());
+  message.set_billed_ms(std::chrono::duration_cast<std::chrono::milliseconds>(billed).count());
   message.set_open(open_);
   return message;
+}
+
+v1::InstanceTotals Totals::Closed() const { return Billed(billed_); }
+
+v1::InstanceTotals Totals::At(TimePoint now) const {
+  return Billed(live_ > 0 ? billed_ + (now - live_since_) : billed_);
 }
 
 }  // namespace wsf::report

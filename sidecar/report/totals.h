@@ -19,9 +19,14 @@ class Totals {
   enum class Was { kEstablished, kOnlyClaimed };
   void End(int status_code, Was was, TimePoint now);
 
-  v1::InstanceTotals Message() const;
+  /// Of what has ended; a pause between sessions ends an interval.
+  v1::InstanceTotals Closed() const;
+  /// The same, with what is live billed until now.
+  v1::InstanceTotals At(TimePoint now) const;
 
  private:
+  v1::InstanceTotals Billed(Duration billed) const;
+
   int open_ = 0;
   int live_ = 0;
   TimePoint live_since_;

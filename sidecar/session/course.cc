@@ -10,9 +10,10 @@ namespace {
 using websocket::Allowance;
 using websocket::FrameWalk;
 
-// Longer lets a slow peer still read what is queued; every ended session may hold its instance so
-// long (A7).
+// Without progress; longer lets a peer that has stopped hold its instance (A7).
 constexpr auto kLingerTime = std::chrono::seconds(2);
+// However slowly it reads: nothing outlives its session for longer (I9).
+constexpr auto kLongestLinger = std::chrono::seconds(60);
 // A server closes TCP first (RFC 6455 7.1.1); one that does not costs its client this wait.
 constexpr auto kServerFinTime = std::chrono::seconds(1);
 // A server that reads a message and our Close at once may answer the Close alone. Without us the
@@ -90,9 +91,7 @@ void Course::OnEof(Peer from, TimePoint now) {
 void Course::OnWritten(Peer to, TimePoint now) {
   Side& peer = side(to);
   if (peer.queued_activity) clocks_.Touch(now);
-  if (phase_ == Phase::kClosing && !peer.sent_close)
-    phase_deadline_ = now + settings_.close_timeout;
-  if (phase_ == Phase::kLingering) LingerOn(now);
+  if (phase_ == Phase::kLingering || (phase_ == Phase::kClosing && !peer.sent_close)) GoOn(now);
   if (peer.outlet->blocked()) return;
   peer.queued_activity = false;
   if (phase_ == Phase::kLingering) Finish(peer);
@@ -116,7 +115,7 @@ void Course::OnTime(TimePoint now) {
       return;
     case Phase::kLingering: {
       const bool server_moves = Moves(server_);
-      if (Moves(client_) || server_moves) LingerOn(now);
+      if (Moves(client_) || server_moves) GoOn(now);
       return CheckGone(now);
     }
     case Phase::kGone: return;
@@ -125,6 +124,10 @@ void Course::OnTime(TimePoint now) {
 
 void Course::EndBy(EndKind kind, TimePoint now) {
   if (phase_ == Phase::kLive) EndWith({kind, Peer::kServer, {}}, now);
+  if (phase_ == Phase::kClosing)
+    phase_until_ = std::min(phase_until_, now + settings_.close_timeout);
+  if (phase_ == Phase::kLingering) phase_until_ = std::min(phase_until_, now + kLingerTime);
+  phase_deadline_ = std::min(phase_deadline_, phase_until_);
 }
 
 // ---- Frames ----
@@ -178,8 +181,13 @@ void Course::OnClose(Side& from, std::string_view frame, TimePoint now) {
   if (!client_broke_it()) Forward(other(from), frame, false, now);
   if (phase_ == Phase::kClosing) return FinishClosing(CloseHandshake::kComplete, now);
   end_ = {EndKind::kClosed, from.peer, from.walk.close()};
+  BeginClosing(now);
+}
+
+void Course::BeginClosing(TimePoint now) {
   phase_ = Phase::kClosing;
-  phase_deadline_ = now + settings_.close_timeout;
+  phase_until_ = std::max(now + settings_.close_timeout, clocks_.end());
+  GoOn(now);
 }
 
 // ---- The end ----
@@ -191,8 +199,7 @@ void Course::EndWith(End end, TimePoint now) {
   if (client_broke_it()) {
     // As if the client had closed: the server's answers to what came before still go out.
     client_.sent_close = true;
-    phase_ = Phase::kClosing;
-    phase_deadline_ = now + settings_.close_timeout;
+    BeginClosing(now);
     to_server_at_ = told_server_ + kAnswerTime;
     if (now >= *to_server_at_) SayToServer(now);
     return;
@@ -215,7 +222,7 @@ void Course::Say(Side& to, const Goodbye& goodbye) {
 void Course::SayToServer(TimePoint now) {
   to_server_at_.reset();
   Say(server_, Judge(end_, settings_).to_server);
-  phase_deadline_ = now + settings_.close_timeout;
+  GoOn(now);
 }
 
 void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
@@ -225,7 +232,7 @@ void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
   Decide(broken ? CloseHandshake::kNone : handshake, now);
   if (handshake != CloseHandshake::kComplete || server_.at_eof) return Linger(now);
   phase_ = Phase::kAwaitingServerFin;
-  phase_deadline_ = now + kServerFinTime;
+  phase_deadline_ = phase_until_ = now + kServerFinTime;
 }
 
 void Course::Decide(CloseHandshake handshake, TimePoint now) {
@@ -235,13 +242,13 @@ void Course::Decide(CloseHandshake handshake, TimePoint now) {
               client_.walk.counts(),
               server_.walk.counts(),
               throttled_,
-              client_.outlet->blocked()};
+              client_.outlet->is_behind()};
 }
 
 void Course::Linger(TimePoint now) {
   phase_ = Phase::kLingering;
-  linger_until_ = std::max(now + kLingerTime, clocks_.end());
-  LingerOn(now);
+  phase_until_ = now + kLongestLinger;
+  GoOn(now);
   client_.rest = server_.rest = "";
   for (Side* each : {&server_, &client_}) {
     if (!each->outlet->blocked()) Finish(*each);
@@ -255,8 +262,10 @@ bool Course::Moves(Side& to) {
   return to.unsent > 0 && to.unsent < before;
 }
 
-void Course::LingerOn(TimePoint now) {
-  phase_deadline_ = std::min(now + kLingerTime, linger_until_);
+// Something has moved: the phase's time begins anew.
+void Course::GoOn(TimePoint now) {
+  const Duration time = phase_ == Phase::kLingering ? kLingerTime : settings_.close_timeout;
+  phase_deadline_ = std::min(now + time, phase_until_);
   for (Side* each : {&client_, &server_}) each->unsent = each->outlet->unsent();
 }
 

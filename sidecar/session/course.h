@@ -27,6 +27,8 @@ class Outlet {
   virtual bool blocked() const = 0;
   /// How many bytes the peer has not got yet: those that wait here and those that are on their way.
   virtual std::size_t unsent() const = 0;
+  /// Whether bytes wait here, or in our kernel, for which the peer's has no room.
+  virtual bool is_behind() const = 0;
   /// Ends this direction (FIN). REQUIRES: !blocked().
   virtual void Finish() = 0;
 };
@@ -41,7 +43,7 @@ struct Outcome {
   websocket::Counts to_server;
   websocket::Counts to_client;
   Duration throttled{};
-  bool client_is_behind = false;  ///< it has not taken all that was sent to it
+  bool client_is_behind = false;  ///< its machine has not taken all that was sent to it
 };
 
 /// The course of one session from its 101 on, without any I/O: told what the peers send and what
@@ -50,8 +52,9 @@ struct Outcome {
 ///
 /// Phases: live, then, when a peer sent a Close or the client broke the protocol, closing (the
 /// other direction goes on until its own Close, E28, at most closeTimeout after it took the last
-/// byte, A20), then lingering (what is queued goes out, TCP ends, what still comes is read and
-/// dropped, until nothing has moved for 2 s, and not beyond the execution timeout, A7), then gone.
+/// byte, A20, and not beyond the execution timeout), then lingering (what is queued goes out, TCP
+/// ends, what still comes is read and dropped, until nothing has moved for 2 s, at most a minute,
+/// A7), then gone.
 ///
 /// After every call the owner looks at Reads(), NextDeadline(), outcome() and gone().
 ///
@@ -73,7 +76,8 @@ class Course {
   void OnWritten(Peer to, TimePoint now);
   /// NextDeadline() may have been reached; harmless when it was not.
   void OnTime(TimePoint now);
-  /// Ends the session from the platform's side (P15, P20, P23). No effect once it has ended.
+  /// Ends the session from the platform's side (P15, P20, P23). One that has ended keeps its end,
+  /// and gives its peers no more time than one that just has.
   void EndBy(EndKind kind, TimePoint now);
 
   /// Whether what the peer sends is to be read now: not while the other side is blocked (I8) or
@@ -119,6 +123,7 @@ class Course {
   void EndWith(End end, TimePoint now);
   void Say(Side& to, const Goodbye& goodbye);
   void SayToServer(TimePoint now);
+  void BeginClosing(TimePoint now);
   /// The client broke the protocol: it is told what it did, not how its server took that (E08).
   bool client_broke_it() const {
     return end_.kind == EndKind::kProtocolError && end_.peer == Peer::kClient;
@@ -127,7 +132,7 @@ class Course {
   void FinishClosing(CloseHandshake handshake, TimePoint now);
   void Decide(CloseHandshake handshake, TimePoint now);
   void Linger(TimePoint now);
-  void LingerOn(TimePoint now);
+  void GoOn(TimePoint now);
   void Finish(Side& to);
   void CheckGone(TimePoint now);
 
@@ -138,7 +143,7 @@ class Course {
   std::unique_ptr<Rate> rate_;  // only where the client is limited
   Phase phase_ = Phase::kLive;
   TimePoint phase_deadline_;               // of every phase but kLive
-  TimePoint linger_until_;                 // at the latest
+  TimePoint phase_until_;                  // whatever moves
   std::optional<TimePoint> to_server_at_;  // a Close of ours that waits for the server's answers
   TimePoint told_server_;                  // when it was last sent something of its client's
   std::optional<TimePoint> held_since_;

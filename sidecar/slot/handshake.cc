@@ -181,9 +181,8 @@ net::awaitable<HandshakeResult> Handshake::PassRefusal(std::string raw_head,
     bytes.assign(part.data(), n);
   }
   const bool complete = sent && end.done();
-  HandshakeEnd how;
+  HandshakeEnd how = {HandshakeEnd::Kind::kAnswered};
   if (stopped_ && !complete) how = *stopped_;
-  if (!stopped_ || complete) how.kind = HandshakeEnd::Kind::kAnswered;
   how.http_status = status;  // it has been sent
   HandshakeResult result = co_await Ended(std::move(how));
   co_return result;

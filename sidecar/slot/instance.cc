@@ -32,6 +32,7 @@ constexpr auto kListeningBackOff = milliseconds(100);
 constexpr auto kListeningBackOffMax = seconds(5);
 // Whoever reaches the relay's port can guess a token: that costs the operator no more than this.
 constexpr auto kDoubtPause = seconds(5);
+constexpr auto kRenewalTime = seconds(1);
 constexpr auto kEndedBackOff = milliseconds(200);
 constexpr auto kEndedBackOffMax = seconds(5);
 constexpr auto kEndedTime = seconds(20);
@@ -125,7 +126,19 @@ void Instance::Doubt() {
   net::Spawn(io_.get_executor(), RenewToken());
 }
 
-net::awaitable<void> Instance::RenewToken() { co_await FetchToken(); }
+net::awaitable<void> Instance::RenewToken() {
+  renewing_ = true;
+  co_await FetchToken();
+  renewing_ = false;
+}
+
+net::awaitable<void> Instance::AwaitRenewal() {
+  if (!renewing_ || held_ >= kMaxHeld) co_return;
+  ++held_;
+  const TimePoint until = std::chrono::steady_clock::now() + kRenewalTime;
+  while (renewing_ && std::chrono::steady_clock::now() < until) co_await Sleep(kHoldPause);
+  --held_;
+}
 
 net::awaitable<void> Instance::ReportListening() {
   init_time_ =
@@ -213,9 +226,16 @@ net::awaitable<void> Instance::Carry(Socket client, http::RequestHead head) {
         std::move(client), SidecarAnswer(400, "denied", std::string(settings.status().message())));
     co_return;
   }
-  const Slot::Answer answer =
-      slot_.Take(head.fields.Find("X-Wsf-Claim").value_or(""), settings->instance_concurrency);
-  if (answer == Slot::Answer::kDenied) Doubt();
+  const std::string claim(head.fields.Find("X-Wsf-Claim").value_or(""));
+  Slot::Answer answer = slot_.Take(claim, settings->instance_concurrency);
+  if (answer == Slot::Answer::kDenied) {
+    Doubt();
+    // The gateway may know the new token before we do.
+    co_await AwaitRenewal();
+    if (slot_.state() == Slot::State::kFree) {
+      answer = slot_.Take(claim, settings->instance_concurrency);
+    }
+  }
   if (answer != Slot::Answer::kTaken) {
     co_await net::SendAndClose(std::move(client), RefusedAnswer(answer));
     co_return;
@@ -247,10 +267,12 @@ net::awaitable<void> Instance::ReportEnded(v1::SessionRecord record) {
   v1::Report report;
   report.mutable_ended()->set_pod_uid(options_.pod_uid);
   *report.mutable_ended()->mutable_record() = std::move(record);
-  *report.mutable_ended()->mutable_instance_totals() = journal_.totals();
+  v1::InstanceTotals* const totals = report.mutable_ended()->mutable_instance_totals();
+  *totals = journal_.TotalsAt(std::chrono::steady_clock::now());
+  totals->set_open(slot_.live());  // those too that have ended and whose client is slow
   const TimePoint give_up = std::chrono::steady_clock::now() + kEndedTime;
   // With the last one the operator lets the instance go: those of other sessions go first.
-  const bool is_last = report.ended().instance_totals().open() == 0;
+  const bool is_last = totals->open() == 0;
   while (is_last && sending_ > 0 && std::chrono::steady_clock::now() < give_up) {
     co_await Sleep(kHoldPause);
   }

@@ -58,6 +58,7 @@ class Instance {
   /// Tells the operator that the port listens; whether it has given a claim token.
   net::awaitable<bool> FetchToken();
   net::awaitable<void> RenewToken();
+  net::awaitable<void> AwaitRenewal();
   /// Somebody knows another claim token than ours: the operator's keys may have been replaced.
   void Doubt();
   net::awaitable<void> ReportEnded(v1::SessionRecord record);
@@ -81,12 +82,13 @@ class Instance {
   std::unique_ptr<relay::ReadBuffer> buffer_;
   const TimePoint started_ = std::chrono::steady_clock::now();
   Endpoint server_address_;
-  int held_ = 0;  // callers in AwaitToken
+  int held_ = 0;  // callers that wait for a token
   int reporting_ = 0;
   int sending_ = 0;                        // of these, not acknowledged yet
   std::chrono::milliseconds init_time_{};  // from our start until the port listened
   int lingering_ = 0;                      // connections whose last bytes are still going out
   TimePoint doubted_;                      // for the last time
+  bool renewing_ = false;
   bool watching_port_ = false;
   bool terminating_ = false;
   std::map<Session*, std::shared_ptr<Session>> sessions_;

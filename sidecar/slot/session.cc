@@ -115,6 +115,7 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
   parts_.journal.Ended(record, now);
   // With the report the instance is let go, and with it what its slow client has not read yet.
   if (gone_ != nullptr) co_await gone_->Wait();
+  relay_.reset();
   co_return record;
 }
 
@@ -151,8 +152,11 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
       http::AllowedRsv(handshake.answer), &parts_.buffer, std::move(callbacks));
   relay_->Start(handshake.early);
   co_await ended->Wait();
-  relay_.reset();  // it lingers by itself
-  if (outcome.client_is_behind) gone_ = gone;
+  if (outcome.client_is_behind) {
+    gone_ = gone;
+  } else {
+    relay_.reset();  // it lingers by itself
+  }
 
   const std::int64_t billed = MillisBetween(established, std::chrono::steady_clock::now());
   const bool server_lost =

@@ -58,7 +58,7 @@ TEST_F(JournalTest, A23_OneSessionLeavesItsStepAndThenItsRecord) {
   EXPECT_EQ(Json()["established"], "2026-01-01T00:00:00.000001Z");
   End("r1", 200, kNow + 1s);
   EXPECT_EQ(Json()["statusCode"], 200);
-  EXPECT_EQ(journal_.totals().open(), 0);
+  EXPECT_EQ(journal_.TotalsAt(kNow).open(), 0);
 }
 
 TEST_F(JournalTest, AnUndoneClaimLeavesNothingAndIsNotOpenAnyMore) {
@@ -68,7 +68,8 @@ TEST_F(JournalTest, AnUndoneClaimLeavesNothingAndIsNotOpenAnyMore) {
   journal_.Claimed("r2", kStart);
   EXPECT_EQ(Json()["requestId"], "r2");
   End("r2", 200, kNow);
-  EXPECT_EQ(journal_.totals().open(), 0) << "the operator deletes the instance when this is 0";
+  EXPECT_EQ(journal_.TotalsAt(kNow).open(), 0)
+      << "the operator deletes the instance when this is 0";
 }
 
 TEST_F(JournalTest, S3_20_TheSecondSessionOfASharedInstanceTurnsTheMessageIntoTotals) {

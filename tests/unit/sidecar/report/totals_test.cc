@@ -28,7 +28,7 @@ std::int64_t BilledSeconds(const std::vector<Step>& steps) {
       totals.End(200, Totals::Was::kEstablished, now);
     }
   }
-  return totals.Message().billed_ms() / 1000;
+  return totals.Closed().billed_ms() / 1000;
 }
 
 TEST(Totals, S3_20_BillsTheUnionOfTheIntervals) {
@@ -39,15 +39,28 @@ TEST(Totals, S3_20_BillsTheUnionOfTheIntervals) {
   EXPECT_EQ(BilledSeconds({{0, true}, {7, false}}), 7);
 }
 
+TEST(Totals, S3_20_AReportBillsWhatIsLiveUntilThen) {
+  Totals totals;
+  totals.Begin();
+  totals.Established(kZero);
+  totals.Begin();
+  totals.Established(kZero + 3s);
+  totals.End(200, Totals::Was::kEstablished, kZero + 10s);
+  EXPECT_EQ(totals.At(kZero + 10s).billed_ms(), 10'000);
+  EXPECT_EQ(totals.Closed().billed_ms(), 0) << "the message says since when one is live";
+  totals.End(200, Totals::Was::kEstablished, kZero + 12s);
+  EXPECT_EQ(totals.At(kZero + 20s).billed_ms(), 12'000);
+}
+
 TEST(Totals, S3_19_AClaimWithoutA101IsCountedAndCostsNothing) {
   Totals totals;
   totals.Begin();
-  EXPECT_EQ(totals.Message().open(), 1);
+  EXPECT_EQ(totals.Closed().open(), 1);
   totals.End(443, Totals::Was::kOnlyClaimed, kZero + 9s);
-  EXPECT_EQ(totals.Message().billed_ms(), 0);
-  EXPECT_EQ(totals.Message().established(), 0);
-  EXPECT_EQ(totals.Message().sessions_by_code().at(443), 1);
-  EXPECT_EQ(totals.Message().open(), 0);
+  EXPECT_EQ(totals.Closed().billed_ms(), 0);
+  EXPECT_EQ(totals.Closed().established(), 0);
+  EXPECT_EQ(totals.Closed().sessions_by_code().at(443), 1);
+  EXPECT_EQ(totals.Closed().open(), 0);
 }
 
 }  // namespace
