@@ -73,7 +73,7 @@ void Operator::OnNameTaken(const fleet::CreateInstance& action) {
     } else {
       fleet_.OnNameForeign(action.function_key, action.name);
       pod.function = found->second.name;
-      if (ours) lost_labels_.PutBack(pod, [] {});
+      if (ours) lost_labels_.PutBack(pod);
     }
     Schedule();
   });

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -26,12 +28,19 @@ class LostLabels {
   /// Calls `on_gone` once the API says that the pod has gone; where it has not, the watch will tell
   /// of it again.
   void Look(const instances::Pod& pod, std::function<void()> on_gone);
-  /// `pod` as it was when it had its label.
-  void PutBack(const instances::Pod& pod, std::function<void()> on_gone);
+  /// `pod` with the function that it had when it had its label.
+  void PutBack(const instances::Pod& pod);
 
  private:
-  void Ask(const instances::Pod& pod, std::function<void()> on_gone);
-  void Again(const instances::Pod& pod, std::function<void()> on_gone);
+  struct Search {
+    instances::Pod pod;
+    std::function<void()> on_gone;
+    std::chrono::seconds pause;  // until it is tried again
+  };
+
+  void Ask(std::shared_ptr<Search> search);
+  void Patch(std::shared_ptr<Search> search);
+  void Again(std::shared_ptr<Search> search, const std::string& error);
 
   boost::asio::io_context& io_;
   kube::Client* const client_;

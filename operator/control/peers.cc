@@ -61,7 +61,8 @@ void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done
       if (answer == Reviewer::Answer::kUnknown) {
         return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
       }
-      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid()) {
+      const bool gone = gone_pods_.Find(uid) != nullptr;  // though its token may still be good
+      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() || gone) {
         observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
         return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"});
       }

@@ -148,7 +148,12 @@ void Fleet::OnState(const std::string& uid, const std::string& state, const std:
     if (!state.empty()) instance.lost_since = TimePoint();
     if (instance.phase == Phase::kEnding) return;
     instance.doubted = false;
+    // It was asked before it listened, or before a gateway took it: that is newer.
+    const bool is_older = (state == "starting" && instance.phase == Phase::kFree) ||
+                          (state == "free" && instance.phase == Phase::kLive);
+    if (is_older) return;
     if (state == "free") {
+      instance.sessions.clear();  // of a gateway that could not say that it has not taken it
       instance.address = address;
       instance.told_slots = 0;
       MakeFree(&instance, now);

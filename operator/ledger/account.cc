@@ -63,7 +63,6 @@ bool HasWord(const instances::ContainerState& relay, const Remains& remains) {
 
 void Account::OnPod(const instances::Pod& pod, TimePoint now) {
   pod_ = pod;
-  if (empty()) ReadAgain();
   if (pod_.deleting && !deleting_since_) deleting_since_ = now;
 }
 
@@ -71,16 +70,19 @@ Account::Report Account::OnReport(const v1::SessionRecord& record, const v1::Ins
                                   TimePoint now) {
   started_ = true;
   const std::string& id = record.request_id();
-  if (const Source* source = final_.Find(id)) {
-    return *source == Source::kReport ? Report::kTaken : Report::kLate;
+  if (const int* code = final_.Find(id)) {
+    return *code == record.status_code() ? Report::kTaken : Report::kLate;
   }
-  if (counted_) return Report::kLate;
+  if (frozen_) return Report::kLate;
   views_.erase(id);
-  // What the remains were read without is not in totals that came after them.
-  const Source source = remains_read_ ? Source::kMessage : Source::kReport;
-  if (!remains_read_ && (!totals_ || CountOf(totals) > CountOf(*totals_))) totals_ = totals;
+  // Totals that were left behind have every session that was not open, and these are known.
+  const bool is_in_totals = !remains_read_ || read_totals_;
+  const Source source = is_in_totals ? Source::kReport : Source::kMessage;
+  if (!remains_read_) {
+    if (!totals_ || CountOf(totals) > CountOf(*totals_)) totals_ = totals;
+    billed_until_ = std::max(billed_until_, record.ended());
+  }
   if (totals.open() == 0) reported_all_ = true;
-  last_end_ = std::max(last_end_, record.ended());
   const auto [found, is_new] = unsettled_.try_emplace(id, Session{record, now, source});
   // What a sidecar says is better than what was made up without it.
   if (!is_new) found->second.record = record;
@@ -89,9 +91,8 @@ Account::Report Account::OnReport(const v1::SessionRecord& record, const v1::Ins
 
 void Account::OnTaken(const std::string& request_id, std::int64_t unix_micros) {
   started_ = true;
-  if (IsFinal(request_id) || unsettled_.contains(request_id)) return;
+  if (frozen_ || IsFinal(request_id) || unsettled_.contains(request_id)) return;
   views_.try_emplace(request_id, GatewayView{request_id, 0, 0, unix_micros});
-  ReadAgain();
 }
 
 void Account::OnNotTaken(const std::string& request_id) {
@@ -101,19 +102,14 @@ void Account::OnNotTaken(const std::string& request_id) {
 
 void Account::OnGatewayView(const GatewayView& view) {
   started_ = true;
-  if (IsFinal(view.request_id) || unsettled_.contains(view.request_id)) return;
+  if (frozen_ || IsFinal(view.request_id) || unsettled_.contains(view.request_id)) return;
   GatewayView& known = views_[view.request_id];
   const std::int64_t taken = known.taken;
   known = view;
   if (known.taken == 0) known.taken = taken;
-  ReadAgain();
 }
 
 // ---- The end ----
-
-void Account::ReadAgain() {
-  if (remains_read_ && !has_word_ && !counted_) remains_read_ = false;
-}
 
 TimePoint Account::LastWord() const {
   return *deleting_since_ + seconds(pod_.grace_seconds) + kBeyondGrace;
@@ -129,7 +125,7 @@ void Account::ReadRemains(TimePoint now) {
   if (remains_read_) return;
   if (reported_all_) {
     // All is said; and the operator may not know it any more when the runtime tells of the end.
-    remains_read_ = has_word_ = true;
+    remains_read_ = true;
     return views_.clear();
   }
   if (!ended_since_) ended_since_ = now;
@@ -139,17 +135,18 @@ void Account::ReadRemains(TimePoint now) {
   if (end == 0) end = UnixMicros();
   if (pod_.relay.finished == 0 && pod_.deletes_at != 0) end = std::min(end, pod_.deletes_at);
   Remains remains = ReadTerminationMessage(pod_.relay.message, end);
-  has_word_ = HasWord(pod_.relay, remains);
+  const bool has_word = HasWord(pod_.relay, remains);
   // After the loss of a node the message is lost too, and what a gateway saw may be on its way.
   const bool is_told = !empty() || !views_.empty() || gone_ || !pod_.finished();
-  if (!has_word_ && !is_told && now < *ended_since_ + kViewTime) return;
+  if (!has_word && !is_told && now < *ended_since_ + kViewTime) return;
   remains_read_ = true;
+  read_totals_ = remains.totals.has_value();
   const Source source = remains.totals ? Source::kTotals : Source::kMessage;
   for (v1::SessionRecord& record : remains.records) Add(std::move(record), source, now);
   if (remains.totals && (!totals_ || CountOf(*remains.totals) > CountOf(*totals_))) {
     totals_ = std::move(remains.totals);
   }
-  if (!has_word_) ReadViews(end, now);
+  if (!has_word) ReadViews(end, now);
   views_.clear();
 }
 
@@ -214,20 +211,20 @@ void Account::Settle(Session* session) {
     beyond_totals_.Add(record);
     // It was live beside the others, whose time is billed already (S3-20).
     if (record.established() != 0) {
-      const std::int64_t more = record.ended() - std::max(last_end_, record.established());
+      const std::int64_t more = record.ended() - std::max(billed_until_, record.established());
       beyond_totals_.billed_ms += std::max<std::int64_t>(0, more / 1000) - record.billed_ms();
-      last_end_ = std::max(last_end_, record.ended());
+      billed_until_ = std::max(billed_until_, record.ended());
     }
   } else if (record.status_code() != told) {
     --refined_[told];
     ++refined_[record.status_code()];
   }
-  final_.Add(record.request_id(), session->source);
+  final_.Add(record.request_id(), record.status_code());
 }
 
 std::optional<Counters> Account::Verdict(TimePoint now) const {
   if (!Ended(now) || !remains_read_ || !unsettled_.empty()) return std::nullopt;
-  if (!totals_ || CountOf(*totals_) <= 1) return settled_;
+  if (!totals_ || CountOf(*totals_) == 0) return settled_;
   // A shared instance: sessions whose details were lost stand in the totals, and what is billed is
   // the union of their intervals (S3-20).
   Counters verdict = Counters::FromTotals(*totals_);
@@ -236,6 +233,9 @@ std::optional<Counters> Account::Verdict(TimePoint now) const {
   std::erase_if(verdict.by_code, [](const auto& each) { return each.second <= 0; });
   verdict.total = 0;
   for (const auto& [code, count] : verdict.by_code) verdict.total += count;
+  // The totals have those that are open too, from their 101 on.
+  verdict.established = std::max<std::int64_t>(totals_->established(), settled_.established);
+  verdict.established = std::min(verdict.established, verdict.total);
   return verdict;
 }
 

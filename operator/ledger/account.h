@@ -24,12 +24,13 @@ struct GatewayView {
 
 /// What is known of one instance's sessions, and what it comes to in the end. Sources, best first:
 ///
-///   the sidecar's report        at any time before the instance was counted
-///   its termination message     once its pod says that the relay has ended, and nothing was
-///   reported what gateways told          where neither exists: the pod object has gone, the
-///   runtime lost
-///                               the relay's end, or the pod has been deleting for longer than its
-///                               grace and two minutes (a kubelet's word may come that late)
+///     the sidecar's report       at any time before the instance is counted
+///     its termination message    once its pod says that the relay has ended, where not all was
+///                                reported
+///     what gateways told         where neither exists: the pod object has gone, the runtime lost
+///     the
+///                                relay's end, or the pod has been deleting for longer than its
+///                                grace and two minutes (a kubelet's word may come that late)
 ///
 /// A record that the runtime may still explain (439 -> 434, 499 -> 500) waits for it, at most 5 s;
 /// then it is final and changes no more. Of a final record only its figures are kept: a shared
@@ -43,15 +44,15 @@ class Account {
   void OnPodGone() { gone_ = true; }
   /// Its sidecar has spoken: the relay has started, whatever its pod's status says yet.
   void OnStarted() { started_ = true; }
-  /// kLate: it was counted without this report, or its record had to be made without it.
+  /// kLate: it is counted without this report, or its record says otherwise.
   enum class Report { kTaken, kLate };
   Report OnReport(const v1::SessionRecord& record, const v1::InstanceTotals& totals, TimePoint now);
   /// A gateway: the sidecar took a session; it did not, after all; the session has ended.
   void OnTaken(const std::string& request_id, std::int64_t unix_micros);
   void OnNotTaken(const std::string& request_id);
   void OnGatewayView(const GatewayView& view);
-  /// What it came to stands in its function's book.
-  void OnCounted() { counted_ = true; }
+  /// What it comes to is being written, or stands in its function's book: it changes no more.
+  void Freeze() { frozen_ = remains_read_ = true; }
 
   const instances::Pod& pod() const { return pod_; }
   /// A shared instance with open sessions: those that have ended are counted with it, later.
@@ -84,8 +85,6 @@ class Account {
   bool RelayEnded(TimePoint now) const;
   TimePoint LastWord() const;
   void ReadRemains(TimePoint now);
-  /// What was not known when they were read counts too, as long as nothing was counted.
-  void ReadAgain();
   void ReadViews(std::int64_t end, TimePoint now);
   void Add(v1::SessionRecord record, Source source, TimePoint now);
   void Settle(Session* session);
@@ -96,22 +95,22 @@ class Account {
   std::optional<TimePoint> deleting_since_;
   bool gone_ = false;
   bool started_ = false;
-  bool counted_ = false;
+  bool frozen_ = false;
   bool reported_all_ = false;
   std::optional<TimePoint> ended_since_;
   bool remains_read_ = false;
-  bool has_word_ = false;                     // there was a message to read
+  bool read_totals_ = false;                  // in the message
   Sessions unsettled_;                        // records that may still change
   std::map<std::string, GatewayView> views_;  // of sessions without a record, by request id
   std::optional<v1::InstanceTotals> totals_;  // the latest known of a shared instance
-  Recent<Source> final_{1000};                // a report may come again, for 20 s
+  Recent<int> final_{4096};                   // status codes; a report may come again, for 20 s
 
   // Of the records that are final.
   Counters settled_;        // all
   Counters beyond_totals_;  // those that the totals do not have
   std::map<int, std::int64_t>
-      refined_;                // what the runtime's word has changed in the totals, by code
-  std::int64_t last_end_ = 0;  // the latest end that was reported
+      refined_;                    // what the runtime's word has changed in the totals, by code
+  std::int64_t billed_until_ = 0;  // Unix microseconds: so far goes what the totals bill
 };
 
 }  // namespace wsf::ledger

@@ -42,8 +42,7 @@ void Ledger::OnFunction(const std::string& owner, std::uint64_t version, Book bo
     Instance* const instance = Find(entry.uid);
     // Whoever may write a status may name any pod in it.
     if (instance == nullptr || instance->account.pod().owner() != owner) continue;
-    instance->entered = true;
-    instance->account.OnCounted();
+    Enter(instance);
     busy_[owner].insert(entry.uid);
   }
   if (ours) return;
@@ -60,13 +59,20 @@ void Ledger::OnFunctionGone(const std::string& owner) {
 }
 
 void Ledger::OnPod(const instances::Pod& pod, TimePoint now) {
-  Instance& instance = instances_[pod.uid];
+  const auto [found, is_new] = instances_.try_emplace(pod.uid);
+  Instance& instance = found->second;
   // An orphaned pod has lost its owner's name; whose sessions it has carried does not change.
   const instances::Pod& before = instance.account.pod();
   instances::Pod seen = pod;
   if (!before.function_uid.empty()) seen.function_uid = before.function_uid;
   if (before.owner() != seen.owner()) Forget(before);
   instance.account.OnPod(seen, now);
+  const Book* const book = is_new ? BookOf(seen.owner()) : nullptr;
+  if (book != nullptr && std::ranges::any_of(book->uncounted, [&](const Entry& entry) {
+        return entry.uid == pod.uid;
+      })) {
+    Enter(&instance);  // by an operator before us
+  }
   MarkBusy(seen);
 }
 
@@ -127,6 +133,10 @@ void Ledger::OnWriting(const std::string& owner, const Book& book) {
   const auto found = functions_.find(owner);
   if (found == functions_.end()) return;
   auto& attempts = found->second.attempts;
+  for (const Entry& entry : book.uncounted) {
+    Instance* const instance = Find(entry.uid);
+    if (instance != nullptr && instance->account.pod().owner() == owner) instance->account.Freeze();
+  }
   if (std::find(attempts.begin(), attempts.end(), book) != attempts.end()) return;
   if (attempts.size() == kMaxAttempts) attempts.erase(attempts.begin());
   attempts.push_back(book);
@@ -156,7 +166,12 @@ const Ledger::Function* Ledger::FunctionOf(const Instance& instance) const {
 
 bool Ledger::LetsGo(const std::string& uid) const {
   const Instance* const instance = Find(uid);
-  return instance == nullptr || instance->finalize_again != TimePoint();
+  return instance == nullptr || instance->let_go;
+}
+
+void Ledger::Enter(Instance* instance) {
+  instance->entered = true;
+  instance->account.Freeze();
 }
 
 const Book* Ledger::BookOf(const std::string& owner) const {
@@ -241,7 +256,10 @@ void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<A
     }
   }
   for (const std::string& uid : step.remove_finalizer) {
-    if (IsDue(&Find(uid)->finalize_again, now)) actions->push_back(RemoveFinalizer{uid});
+    Instance& instance = *Find(uid);
+    instance.let_go = true;
+    instance.account.Freeze();
+    if (IsDue(&instance.finalize_again, now)) actions->push_back(RemoveFinalizer{uid});
   }
   for (const std::string& uid : step.put_back_finalizer) {
     if (IsDue(&Find(uid)->finalize_again, now)) actions->push_back(PutBackFinalizer{uid});

@@ -101,6 +101,7 @@ class Ledger {
     Account account;
     std::set<std::string> unacknowledged;  // request ids: gateways keep them until it is counted
     bool entered = false;                  // its entry was seen in a book
+    bool let_go = false;                   // its finalizer was asked to be taken off
     TimePoint remove_again;                // a write that was not seen to work is sent again then
     TimePoint finalize_again;
   };
@@ -110,6 +111,7 @@ class Ledger {
   void PlanFunction(const std::string& owner, TimePoint now, std::vector<Action>* actions);
   void Settle(Instance* instance, TimePoint now, std::vector<Action>* actions);
   void Acknowledge(Instance* instance, std::vector<Action>* actions);
+  static void Enter(Instance* instance);
   Instance* Find(const std::string& uid);
   const Instance* Find(const std::string& uid) const;
   void MarkBusy(const instances::Pod& pod) { busy_[pod.owner()].insert(pod.uid); }

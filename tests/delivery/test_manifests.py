@@ -68,7 +68,7 @@ def test_k30_the_operator_has_these_rights_and_no_others(manifests):
             for resource in each["resources"]} == {
         "websocketfunctions": {"get", "list", "watch"},
         "websocketfunctions/status": {"patch"},
-        "pods": {"list", "watch", "create", "delete", "patch"},
+        "pods": {"get", "list", "watch", "create", "delete", "patch"},
         "events": {"create", "patch"}}
     reviews = named(manifests, "ClusterRole", "wsf-operator-reviews")
     assert reviews["rules"] == [{"apiGroups": ["authentication.k8s.io"],

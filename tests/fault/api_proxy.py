@@ -49,6 +49,7 @@ class ApiProxy:
         self.listed = lambda path, body: body
         self.watch_cut_after = None  # bytes of a watch's answer, then its connection ends
         self.watching = set()  # idents of the threads that serve a watch
+        self.watch_opened = lambda lines: None  # of pods, with the queue of its lines
         self._lock = threading.Lock()
         self._open = set()
         self._pod_watches = set()  # their queues of lines
@@ -148,6 +149,7 @@ class ApiProxy:
         if is_of_pods:
             with self._lock:
                 self._pod_watches.add(lines)
+            self.watch_opened(lines)
 
         def read() -> None:
             try:

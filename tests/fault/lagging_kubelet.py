@@ -7,6 +7,9 @@ import threading
 import time
 
 
+AGAIN = 20  # seconds
+
+
 def is_over(pod: dict) -> bool:
     states = pod.get("status", {}).get("containerStatuses", [])
     return any("terminated" in each.get("state", {}) for each in states)
@@ -20,10 +23,12 @@ class LaggingKubelet:
         self.proxy, self.chance, self.share, self.longest = proxy, chance, share, longest
         self.lagged = 0
         self._until = {}   # by uid: when the truth is told; 0 = this one does not lag
-        self._truth = {}   # by uid: the last event of one that lags
+        self._truth = {}   # by uid: the last state of one that lags
+        self._told = {}    # by uid: what was told just now, and until when it is told again
         self._lock = threading.Lock()
         proxy.events = self._events
         proxy.listed = self._listed
+        proxy.watch_opened = self._again
 
     def _lags(self, pod: dict) -> bool:
         uid = pod["metadata"]["uid"]
@@ -40,8 +45,18 @@ class LaggingKubelet:
     def _tell(self, uid: str) -> None:
         with self._lock:
             truth = self._truth.pop(uid, None)
-        if truth is not None:
-            self.proxy.inject(json.dumps({"type": "MODIFIED", "object": truth}).encode() + b"\n")
+            if truth is None:
+                return
+            line = json.dumps({"type": "MODIFIED", "object": truth}).encode() + b"\n"
+            self._told[uid] = (line, time.monotonic() + AGAIN)
+        self.proxy.inject(line)
+
+    def _again(self, lines) -> None:
+        """A watch that follows a list from before: it would miss what was told between them."""
+        with self._lock:
+            for line, until in self._told.values():
+                if time.monotonic() < until:
+                    lines.put(line)
 
     def _mask(self, pod: dict) -> dict:
         """As the kubelet had told it last."""
@@ -64,6 +79,7 @@ class LaggingKubelet:
         if event["type"] == "DELETED":
             with self._lock:
                 self._truth.pop(pod["metadata"]["uid"], None)
+                self._told.pop(pod["metadata"]["uid"], None)
             return [line]
         if event["type"] == "BOOKMARK":
             return [line]

@@ -5,8 +5,7 @@ import dataclasses
 # What its client and server did, where nobody interfered (behaviour.md, tables 7.1 and 7.2).
 OWN = {"client 1000": {200}, "client 4001": {456}, "client fin": {456}, "client rst": {456},
        "/close/1000": {200}, "/close/4000": {439}, "/drop": {439}, "/exit/0": {439},
-       "/exit/7": {439}, "/refuse": {200},
-       "leave": {456, 499}}  # before the 101 or behind it
+       "/exit/7": {439}, "/refuse": {200}}
 # A part that is killed (P18, P21, E21); one that is only stopped for a while changes nothing.
 OF_PART = {"wsf-sidecar": 500, "wsf-gateway": 456, "wsf-test-server": 439}
 # A strike is timed around the signal, and the record of a killed relay is made from what it had

@@ -223,7 +223,7 @@ void ForAll(std::string left, const std::string& so_far, const F& visit) {
   }
 }
 
-TEST(VerdictModel, I1_I4_P19_P22_EachSessionIsCountedOnceAndAsWhatItWas) {
+TEST(VerdictModel, I4_P19_P22_EachSessionIsCountedOnceAndAsWhatItWas) {
   int worlds = 0;
   std::vector<std::string> wrong;
   ForAll("terdkommm", "", [&](const std::string& events) {

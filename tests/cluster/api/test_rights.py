@@ -23,6 +23,11 @@ def test_K30_K31_every_right_is_used(api, programs, replicas, system, namespace,
     api.kubectl("patch", "wsf", "wrong", "-n", namespace, "--type=merge", "-p",
                 '{"spec": {"maxInstances": 5}}')
     wait_for(lambda: told() == 2, "the same Event again")
+    # Whose label is gone is looked for, and gets it back.
+    name = pod["metadata"]["name"]
+    api.kubectl("label", "pod", name, "-n", namespace, "wsf.dev/function-")
+    wait_for(lambda: "wsf.dev/function" in
+             api.kubectl.get("pod", name, "-n", namespace)["metadata"]["labels"], "its label is back")
     who = reports.of_pod(pod, reports.token_of(api.kubectl, namespace, pod))
     report = reports.ended(pod["metadata"]["uid"])
     assert reports.send(programs / "wsf-report", f"{replica.ip}:9443", who, report, tmp_path) == (

@@ -224,14 +224,18 @@ TEST_F(LedgerTest, D10_P19_ASessionThatOnlyItsGatewayKnowsOfIsCountedWhenItsNode
   EXPECT_EQ(Only<AckSession>(Plan()).size(), 1u);
 }
 
-TEST_F(LedgerTest, D10_P19_AGatewayThatTellsLateIsHeardAsLongAsNothingWasCounted) {
+TEST_F(LedgerTest, D10_P19_AGatewayIsHeardUntilItIsDecidedAndNotBehind) {
   pod_.deleting = true;
   ledger_.OnPod(pod_, now_);
-  now_ += 123s;
-  EXPECT_EQ(Only<RemoveFinalizer>(Plan()).size(), 1u) << "nobody has told of a session";
+  now_ += 121s;
   ledger_.OnGatewayView("u", {"r1", 1'000'000, 3'000'000});
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty());
+  now_ += 1s;
   EXPECT_EQ(Only<LogSession>(Plan()).size(), 1u);
-  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted.size(), 1u);
+  ledger_.OnWriting("ns/fu", *ledger_.BookToWrite("ns/fu", now_));
+  ledger_.OnGatewayView("u", {"r2", 1'000'000, 3'000'000});  // the write is on its way
+  EXPECT_TRUE(Only<LogSession>(Plan()).empty());
+  EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted.at(0).sessions.total, 1);
 }
 
 TEST_F(LedgerTest, D10_K10_ASessionWhoseObjectGoesWithoutAMessageIsLogged) {
@@ -264,17 +268,57 @@ TEST_F(LedgerTest, D20_I4_NeverStartedDoesNotHoldAgainstASidecarThatHasSpoken) {
   EXPECT_EQ(ledger_.BookToWrite("ns/fu", now_)->uncounted.size(), 1u);
 }
 
-TEST_F(LedgerTest, D20_I4_AReportThatComesBeforeAnEntryStandsIsCounted) {
+TEST_F(LedgerTest, D20_I4_AReportHoldsAgainstWhatAPodsStatusDoesNotSay) {
   pod_.relay.running = pod_.server.running = false;
   pod_.deleting = true;
   ledger_.OnPod(pod_, now_);
-  EXPECT_EQ(Only<RemoveFinalizer>(Plan()).size(), 1u);
-  EXPECT_EQ(*ledger_.BookToWrite("ns/fu", now_), Book());
   ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
   EXPECT_EQ(Only<LogSession>(Plan()).size(), 1u);
   const Book book = *ledger_.BookToWrite("ns/fu", now_);
   ASSERT_EQ(book.uncounted.size(), 1u) << "every record is counted";
   EXPECT_EQ(book.uncounted[0].sessions.by_code.count(200), 1u);
+}
+
+TEST_F(LedgerTest, D20_I4_WhatIsLetGoIsDecided) {
+  EndPod("");
+  EXPECT_EQ(Only<RemoveFinalizer>(Plan()).size(), 1u) << "it never carried a session";
+  ledger_.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  const auto actions = Plan();
+  EXPECT_TRUE(Only<LogSession>(actions).empty()) << "no record that is not counted";
+  EXPECT_EQ(Only<LogLate>(actions).size(), 1u);
+}
+
+// Killed between the write of the entry and the finalizer; its successor hears the kubelet.
+TEST_F(LedgerTest, D20_I4_P22_WhatAnOperatorBeforeUsHasEnteredIsDecided) {
+  Ledger next;
+  Counters lost;
+  lost.total = lost.by_code[500] = 1;
+  next.OnFunction("ns/fu", 20, {{}, {{"u", lost}}});
+  next.OnPodsAsked();
+  next.OnPod(pod_, now_);
+  next.OnPodsListed();
+  next.OnReport("u", Record("r1", 200), Totals({{200, 1}}, 0), now_);
+  EndPod(kClean);
+  next.OnPod(pod_, now_);
+  auto actions = next.Plan(now_);
+  EXPECT_TRUE(Only<LogSession>(actions).empty())
+      << "a record that says otherwise than the counters";
+  EXPECT_EQ(Only<LogLate>(actions).size(), 1u);
+  EXPECT_EQ(Only<RemoveFinalizer>(actions).size(), 1u);
+  next.OnPodGone("u", now_);
+  actions = next.Plan(now_);
+  EXPECT_TRUE(Only<LogUncounted>(actions).empty()) << "it is counted";
+  EXPECT_EQ(next.BookToWrite("ns/fu", now_)->sessions.by_code, lost.by_code);
+}
+
+TEST_F(LedgerTest, P18_S3_20_AReportThatComesBehindTheTotalsOfTheMessageIsInThem) {
+  EndPod(R"({"totals":{"byCode":{"200":1,"456":1},"established":2,"billedMilliseconds":15},
+             "open":[]})");
+  Plan();
+  ledger_.OnReport("u", Record("r2", 456), Totals({{200, 1}, {456, 1}}, 1), now_);
+  EXPECT_EQ(Only<LogSession>(Plan()).size(), 1u);
+  const Counters counted = ledger_.BookToWrite("ns/fu", now_)->uncounted.at(0).sessions;
+  EXPECT_EQ(counted.by_code, (std::map<int, std::int64_t>{{200, 1}, {456, 1}}));
 }
 
 TEST_F(LedgerTest, D20_I4_AReportThatComesBehindTheEntryIsLate) {
@@ -325,7 +369,9 @@ TEST_F(LedgerTest, E22_WhatTheRuntimeExplainsChangesTheTotalsOfASharedInstance) 
 TEST_F(LedgerTest, D10_P19_OpenSessionsOfALostSharedInstanceAreAddedToWhatItReported) {
   v1::SessionRecord first = Record("r1", 200);
   first.set_ended(10'000'000);
-  ledger_.OnReport("u", first, Totals({{200, 2}}, 2, 5000), now_);
+  v1::InstanceTotals totals = Totals({{200, 2}}, 2, 9500);  // live since 500 ms
+  totals.set_established(3);                                // r4 is open
+  ledger_.OnReport("u", first, totals, now_);
   ledger_.OnTaken("u", "r3", 2'000'000);
   ledger_.OnGatewayView("u", {"r4", 3'000'000, 12'000'000});
   pod_.deleting = true;
@@ -335,7 +381,8 @@ TEST_F(LedgerTest, D10_P19_OpenSessionsOfALostSharedInstanceAreAddedToWhatItRepo
   const Counters counted = ledger_.BookToWrite("ns/fu", now_)->uncounted.at(0).sessions;
   EXPECT_EQ(counted.by_code, (std::map<int, std::int64_t>{{200, 2}, {500, 2}}));
   EXPECT_EQ(counted.total, 4);
-  EXPECT_EQ(counted.billed_ms, 7000) << "the union: two seconds more than was reported";
+  EXPECT_EQ(counted.established, 3) << "of r3 no 101 is known";
+  EXPECT_EQ(counted.billed_ms, 11500) << "the union: two seconds more than was reported";
 }
 
 TEST_F(LedgerTest, AnOrphanedPodStaysTheInstanceOfItsFunction) {
