@@ -215,3 +215,23 @@ def test_I4_U10_who_ends_wsf_dev_has_the_records_of_its_live_sessions(tmp_path, 
         assert sum("499" in line for line in dev.output().splitlines()) >= 3, "the console too"
     finally:
         dev.close()
+
+
+def test_P12_U14_who_was_slowed_down_is_told(tmp_path, programs):
+    dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")],
+              ["--set", "limits.requestsPerSecond=1"])
+    try:
+        client = dev.request("/echo")
+        request_id = field(client.receive_head(), "X-Wsf-Request-Id")
+        for _ in range(3):
+            client.send(TEXT, b"x")
+        for _ in range(3):
+            client.expect(TEXT, b"x")
+        client.send(CLOSE, close_body(1000))
+        client.expect_close(1000)
+        assert dev.record(request_id)["throttledMs"] >= 1000
+        table = subprocess.run([programs / "wsf", "sessions", "--kubeconfig", dev.ready["kubeconfig"]],
+                               capture_output=True, text=True, check=True).stdout
+        assert "Closed, throttled " in table
+    finally:
+        dev.close()

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dev_rig import Dev, wait_for
-from kube_access import EVENTS, FUNCTIONS, PODS, KubeAccess
+from kube_access import EVENTS, FUNCTIONS, KubeAccess, MERGE, PODS
 from peers import TEXT, field, switching_protocols, upgrade_request
 from puppets import COMMAND, PuppetMaster
 from refusals import Refused, check_refusal
@@ -294,3 +294,15 @@ def test_P19_fault_25_a_lost_node_leaves_the_gateways_view(scripted):
         assert record["billedMs"] > 0
     finally:
         os.kill(sidecar, signal.SIGKILL)
+
+
+def test_H03_D37_what_is_wrong_with_a_spec_is_its_owners_to_know(scripted):
+    api = KubeAccess(pathlib.Path(scripted.ready["kubeconfig"]), scripted.folder)
+    status, body = api.call("PATCH", FUNCTIONS + "/dev",
+                            {"spec": {"serviceAccountName": "secret-account"}}, MERGE)
+    assert status == 200, body
+    stalled = wait_for(lambda: next((c for c in api.get(FUNCTIONS + "/dev").get("status", {}).get(
+        "conditions", []) if c["type"] == "Stalled" and c["status"] == "True"), None), "it is Stalled")
+    assert "serviceAccountName" in stalled["message"]
+    _, message = check_refusal(scripted.request("/"), 503, 438, "FunctionStatusError")
+    assert "ccount" not in message and "status" in message
