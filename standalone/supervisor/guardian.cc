@@ -17,9 +17,10 @@ namespace {
 
 volatile sig_atomic_t child_pid = 0;
 
-// A terminal tells the child too, and an interrupt told twice would be one that was repeated.
-void PassOn(int signal) {
-  if (child_pid > 0) kill(child_pid, signal == SIGINT ? SIGTERM : signal);
+// A terminal has told the child already, and an interrupt told twice would be a second one.
+void PassOn(int signal, siginfo_t* how, void*) {
+  const bool by_terminal = signal == SIGINT && how->si_code == SI_KERNEL;
+  if (child_pid > 0 && !by_terminal) kill(child_pid, signal);
 }
 
 // Those whose parent has ended come to us: we are their subreaper. Killing our children makes
@@ -36,6 +37,11 @@ void KillAllChildren() {
 
 }  // namespace
 
+bool IsIgnored(int signal) {
+  struct sigaction now = {};
+  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 int RunGuarded(const std::function<int()>& work) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t guardian = getpid();
@@ -50,10 +56,11 @@ int RunGuarded(const std::function<int()>& work) {
   }
   child_pid = child;
   struct sigaction action = {};
-  action.sa_handler = PassOn;
+  action.sa_sigaction = PassOn;
+  action.sa_flags = SA_SIGINFO;
   sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGHUP, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  if (!IsIgnored(SIGHUP)) sigaction(SIGHUP, &action, nullptr);
   int status = 0;
   while (true) {
     const pid_t ended = waitpid(-1, &status, 0);

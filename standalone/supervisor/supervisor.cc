@@ -30,6 +30,7 @@
 #include "standalone/supervisor/component.h"
 #include "standalone/supervisor/console.h"
 #include "standalone/supervisor/current.h"
+#include "standalone/supervisor/guardian.h"
 #include "standalone/supervisor/private_file.h"
 #include "standalone/supervisor/source_watch.h"
 
@@ -124,7 +125,8 @@ class Supervisor {
     WatchSource();
     AwaitGatewayCertificate();
     StartOperator();
-    boost::asio::signal_set signals(io_, SIGINT, SIGTERM, SIGHUP);
+    boost::asio::signal_set signals(io_, SIGINT, SIGTERM);
+    if (!IsIgnored(SIGHUP)) signals.add(SIGHUP);
     AwaitSignal(&signals);
     io_.run();
     return status_;
@@ -136,8 +138,7 @@ class Supervisor {
     signals->async_wait([this, signals](const boost::system::error_code& error, int number) {
       if (error) return;
       const TimePoint now = std::chrono::steady_clock::now();
-      if (number == SIGINT && stopping_ && now > stopping_since_ + kSecondThoughts) StopParts();
-      if (!stopping_) stopping_since_ = now;
+      if (number == SIGINT && stopping_ && now > stopping_since_ + kSecondThoughts) EndPods();
       ShutDown(0);
       AwaitSignal(signals);
     });
@@ -306,6 +307,7 @@ class Supervisor {
 
   void ShutDown(int status) {
     if (std::exchange(stopping_, true)) return;
+    stopping_since_ = std::chrono::steady_clock::now();
     status_ = status;
     // The operator ends what is live as when a function is deleted (P15), and records it.
     const api::Resource& functions =
@@ -314,26 +316,29 @@ class Supervisor {
       const Json& metadata = (*function)["metadata"];
       objects_.Delete(functions, metadata["namespace"], metadata["name"], Json::object());
     }
-    shutdown_timer_.expires_after(kSettleTime);
-    shutdown_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) StopParts();
-    });
-    AwaitPods();
+    AwaitPods(Pods().size(), stopping_since_);
   }
 
-  void AwaitPods() {
-    if (parts_stopped_) return;
-    if (store_.List(*api::FindResource("/api/v1", "pods"), "").empty()) return StopParts();
+  std::vector<api::Store::Object> Pods() const {
+    return store_.List(*api::FindResource("/api/v1", "pods"), "");
+  }
+
+  // As long as their number falls: `least` was reached at `since`.
+  void AwaitPods(std::size_t least, TimePoint since) {
+    const std::size_t left = Pods().size();
+    if (left == 0) return StopParts();
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (left < least) since = now;
+    if (now > since + kSettleTime) EndPods();
     idle_timer_.expires_after(std::chrono::milliseconds(20));
-    idle_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) AwaitPods();
+    idle_timer_.async_wait([this, left, since](const boost::system::error_code& error) {
+      if (!error) AwaitPods(left, since);
     });
   }
 
-  void StopParts() {
-    if (std::exchange(parts_stopped_, true)) return;
-    if (gateway_ != nullptr) gateway_->Stop();
-    operator_->Stop();
+  // Whatever runs has two seconds more; the operator still records it.
+  void EndPods() {
+    if (std::exchange(pods_end_, true)) return;
     const api::Resource& pods = *api::FindResource("/api/v1", "pods");
     for (const auto& pod : store_.List(pods, "")) {
       const Json& metadata = (*pod)["metadata"];
@@ -341,6 +346,12 @@ class Supervisor {
     }
     shutdown_timer_.expires_after(kShutdownTime);
     shutdown_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
+  }
+
+  void StopParts() {
+    EndPods();  // none is left; but the time that is left now is bounded
+    if (gateway_ != nullptr) gateway_->Stop();
+    operator_->Stop();
     StopWhenIdle();
   }
 
@@ -378,8 +389,8 @@ class Supervisor {
   int status_ = 0;
   bool ready_ = false;
   bool stopping_ = false;
-  TimePoint stopping_since_;  // by a signal
-  bool parts_stopped_ = false;
+  TimePoint stopping_since_;
+  bool pods_end_ = false;
 };
 
 }  // namespace

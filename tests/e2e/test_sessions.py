@@ -235,3 +235,39 @@ def test_P12_U14_who_was_slowed_down_is_told(tmp_path, programs):
         assert "Closed, throttled " in table
     finally:
         dev.close()
+
+
+def test_U10_nohup_keeps_wsf_dev_alive(tmp_path, programs):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # its children inherit that
+    try:
+        dev = Dev(tmp_path, programs, [str(programs / "wsf-test-server")])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        client = dev.request("/echo")
+        client.receive_head()
+        dev.process.send_signal(signal.SIGHUP)
+        client.send(TEXT, b"x")
+        client.expect(TEXT, b"x")
+        assert dev.process.poll() is None
+        client.reset()
+    finally:
+        dev.close()
+
+
+def test_I4_U10_a_second_interrupt_loses_no_record(tmp_path, programs):
+    """The server ignores its end; whoever presses again does not want to wait for it."""
+    script = tmp_path / "stubborn.sh"
+    script.write_text("#!/bin/sh\ntrap '' TERM\nexec \"$1\"\n")
+    dev = Dev(tmp_path / "dev", programs, ["sh", str(script), str(programs / "wsf-test-server")])
+    try:
+        client = dev.request("/echo")
+        request_id = field(client.receive_head(), "X-Wsf-Request-Id")
+        dev.process.send_signal(signal.SIGINT)
+        client.expect_close(1001, "499 function stopped")
+        time.sleep(0.6)  # a person's pause
+        dev.process.send_signal(signal.SIGINT)
+        assert dev.process.wait(30) is not None
+        assert [record["requestId"] for record in dev.records()] == [request_id]
+    finally:
+        dev.close()
