@@ -61,7 +61,8 @@ class Connection {
   void Close();
   /// How many bytes that were written the peer's machine has not acknowledged.
   std::size_t Unacknowledged();
-  /// How many of them have not been sent at all: its machine has no room for them.
+  /// How many of them have not been sent at all: its machine has no room for them, or the way to
+  /// it.
   std::size_t Waiting();
 
   bool pending() const { return socket_.is_open() && layer_ != nullptr && layer_->pending(); }

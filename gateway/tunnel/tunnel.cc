@@ -7,7 +7,7 @@ namespace wsf::tunnel {
 namespace {
 
 // A client that does not end after the sidecar has, and that has read all, or reads no more: its
-// FIN is not worth a longer wait. One that reads slowly gets all of it.
+// FIN is not worth a longer wait. One that reads slowly has a minute for what is left.
 constexpr auto kLingerTime = std::chrono::seconds(2);
 constexpr auto kLongestLinger = std::chrono::seconds(60);
 // Reads of one side in a row before the others get their turn.

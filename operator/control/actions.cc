@@ -214,7 +214,7 @@ void Operator::Do(const ledger::LogLate& action) {
                {{"podUid", action.uid},
                 {"requestId", action.record.request_id()},
                 {"statusCode", absl::StrCat(action.record.status_code())},
-                {"error", "the session was counted without this report"}});
+                {"error", "its instance is counted already, or its record says otherwise"}});
 }
 
 void Operator::Do(const ledger::LogUncounted& action) {

@@ -140,10 +140,7 @@ void Operator::OnPodObject(const Json& object) {
 void Operator::OnPodUnseen(const std::string& uid) {
   const fleet::Instance* instance = fleet_.Find(uid);
   if (instance == nullptr || ledger_.LetsGo(uid)) return OnPodGone(uid);
-  const auto& finalizers = instance->pod.finalizers;
-  const bool is_kept = std::find(finalizers.begin(), finalizers.end(),
-                                 instances::kLedgerFinalizer) != finalizers.end();
-  if (!is_kept) return OnPodGone(uid);
+  if (!instance->pod.is_kept()) return OnPodGone(uid);
   lost_labels_.Look(instance->pod, [this, uid] { OnPodGone(uid); });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -89,6 +90,10 @@ struct Pod {
   ContainerState server;
   ContainerState relay;
 
+  /// It bears our finalizer.
+  bool is_kept() const {
+    return std::find(finalizers.begin(), finalizers.end(), kLedgerFinalizer) != finalizers.end();
+  }
   std::string function_key() const { return ns + "/" + function; }
   /// Of the function whose instance it is. A uid alone would let a pod of one namespace pass for
   /// the instance of another's function.

@@ -80,7 +80,7 @@ Account::Report Account::OnReport(const v1::SessionRecord& record, const v1::Ins
   const Source source = is_in_totals ? Source::kReport : Source::kMessage;
   if (!remains_read_) {
     if (!totals_ || CountOf(totals) > CountOf(*totals_)) totals_ = totals;
-    billed_until_ = std::max(billed_until_, record.ended());
+    billed_until_ = totals_->at();
   }
   if (totals.open() == 0) reported_all_ = true;
   const auto [found, is_new] = unsettled_.try_emplace(id, Session{record, now, source});
@@ -136,9 +136,9 @@ void Account::ReadRemains(TimePoint now) {
   if (pod_.relay.finished == 0 && pod_.deletes_at != 0) end = std::min(end, pod_.deletes_at);
   Remains remains = ReadTerminationMessage(pod_.relay.message, end);
   const bool has_word = HasWord(pod_.relay, remains);
-  // After the loss of a node the message is lost too, and what a gateway saw may be on its way.
-  const bool is_told = !empty() || !views_.empty() || gone_ || !pod_.finished();
-  if (!has_word && !is_told && now < *ended_since_ + kViewTime) return;
+  // After the loss of a node the message is lost too, and what gateways saw may be on its way.
+  const bool may_come = pod_.finished() && !gone_ && now < *ended_since_ + kViewTime;
+  if (!has_word && may_come) return;
   remains_read_ = true;
   read_totals_ = remains.totals.has_value();
   const Source source = remains.totals ? Source::kTotals : Source::kMessage;
@@ -152,11 +152,21 @@ void Account::ReadRemains(TimePoint now) {
 
 void Account::ReadViews(std::int64_t end, TimePoint now) {
   for (const auto& [id, view] : views_) {
+    if (IsInTotals(view)) continue;
     const std::int64_t ended = view.ended != 0 ? view.ended : end;
     std::int64_t start = view.taken != 0 ? view.taken : view.established;
     if (start == 0) start = ended;
     Add(SyntheticRecord(id, start, view.established, ended), Source::kGateway, now);
   }
+}
+
+// It had ended when the totals were reported, and its own report was lost or still to come.
+bool Account::IsInTotals(const GatewayView& view) const {
+  if (!totals_ || CountOf(*totals_) == 0) return false;
+  const auto& open = totals_->open_ids();
+  const std::int64_t begun = view.taken != 0 ? view.taken : view.ended;
+  return begun <= totals_->at() &&
+         std::find(open.begin(), open.end(), view.request_id) == open.end();
 }
 
 void Account::Add(v1::SessionRecord record, Source source, TimePoint now) {
@@ -214,6 +224,8 @@ void Account::Settle(Session* session) {
       const std::int64_t more = record.ended() - std::max(billed_until_, record.established());
       beyond_totals_.billed_ms += std::max<std::int64_t>(0, more / 1000) - record.billed_ms();
       billed_until_ = std::max(billed_until_, record.ended());
+      // The totals have what was established before they were told.
+      if (totals_ && record.established() <= totals_->at()) --beyond_totals_.established;
     }
   } else if (record.status_code() != told) {
     --refined_[told];
@@ -233,8 +245,6 @@ std::optional<Counters> Account::Verdict(TimePoint now) const {
   std::erase_if(verdict.by_code, [](const auto& each) { return each.second <= 0; });
   verdict.total = 0;
   for (const auto& [code, count] : verdict.by_code) verdict.total += count;
-  // The totals have those that are open too, from their 101 on.
-  verdict.established = std::max<std::int64_t>(totals_->established(), settled_.established);
   verdict.established = std::min(verdict.established, verdict.total);
   return verdict;
 }

@@ -24,13 +24,11 @@ struct GatewayView {
 
 /// What is known of one instance's sessions, and what it comes to in the end. Sources, best first:
 ///
-///     the sidecar's report       at any time before the instance is counted
-///     its termination message    once its pod says that the relay has ended, where not all was
-///                                reported
-///     what gateways told         where neither exists: the pod object has gone, the runtime lost
-///     the
-///                                relay's end, or the pod has been deleting for longer than its
-///                                grace and two minutes (a kubelet's word may come that late)
+/// - the sidecar's report, at any time before the instance is counted;
+/// - its termination message, once its pod says that the relay has ended and not all was reported;
+/// - what gateways told, where neither exists: the pod object or the relay's end is lost, or the
+/// pod
+///   has been deleting for two minutes beyond its grace (a kubelet's word may come that late).
 ///
 /// A record that the runtime may still explain (439 -> 434, 499 -> 500) waits for it, at most 5 s;
 /// then it is final and changes no more. Of a final record only its figures are kept: a shared
@@ -86,6 +84,7 @@ class Account {
   TimePoint LastWord() const;
   void ReadRemains(TimePoint now);
   void ReadViews(std::int64_t end, TimePoint now);
+  bool IsInTotals(const GatewayView& view) const;
   void Add(v1::SessionRecord record, Source source, TimePoint now);
   void Settle(Session* session);
   bool MayChange(const Session& session, TimePoint now) const;
@@ -102,7 +101,7 @@ class Account {
   bool read_totals_ = false;                  // in the message
   Sessions unsettled_;                        // records that may still change
   std::map<std::string, GatewayView> views_;  // of sessions without a record, by request id
-  std::optional<v1::InstanceTotals> totals_;  // the latest known of a shared instance
+  std::optional<v1::InstanceTotals> totals_;  // of the last report, or of the message
   Recent<int> final_{4096};                   // status codes; a report may come again, for 20 s
 
   // Of the records that are final.

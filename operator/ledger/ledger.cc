@@ -13,11 +13,6 @@ constexpr auto kTryAgain = std::chrono::seconds(2);
 // Of a function. That an older one stands after all is found out by a list of pods.
 constexpr std::size_t kMaxAttempts = 8;
 
-bool HasFinalizer(const instances::Pod& pod) {
-  return std::find(pod.finalizers.begin(), pod.finalizers.end(), instances::kLedgerFinalizer) !=
-         pod.finalizers.end();
-}
-
 bool IsDue(TimePoint* next, TimePoint now) {
   if (now < *next) return false;
   *next = now + kTryAgain;
@@ -208,7 +203,7 @@ Step Ledger::StepOf(const std::string& owner, const Function& function, TimePoin
     const Instance* const instance = Find(uid);
     if (instance == nullptr) continue;
     const instances::Pod& pod = instance->account.pod();
-    pods.push_back({uid, HasFinalizer(pod), instance->account.Ended(now), pod.deleting,
+    pods.push_back({uid, pod.is_kept(), instance->account.Ended(now), pod.deleting,
                     instance->account.Verdict(now)});
   }
   return NextStep(function.book, pods);
@@ -244,7 +239,7 @@ void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<A
     const instances::Pod& pod = instance.account.pod();
     if (function == nullptr && instance.account.Verdict(now)) {
       // Its function has gone: what is logged is all that is kept (K10).
-      if (HasFinalizer(pod)) step.remove_finalizer.push_back(uid);
+      if (pod.is_kept()) step.remove_finalizer.push_back(uid);
       Acknowledge(&instance, actions);
     }
     const bool over = instance.account.Ended(now);
@@ -266,7 +261,7 @@ void Ledger::PlanFunction(const std::string& owner, TimePoint now, std::vector<A
   }
   std::erase_if(busy, [&](const std::string& uid) {
     const Account& account = Find(uid)->account;
-    return !account.Ended(now) && !account.NextDeadline() && HasFinalizer(account.pod());
+    return !account.Ended(now) && !account.NextDeadline() && account.pod().is_kept();
   });
 }
 

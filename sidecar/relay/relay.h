@@ -41,7 +41,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   /// Starts relaying; `early` is what the server sent behind its 101.
   void Start(std::string_view early);
 
-  /// Ends the session from the platform's side (P15, P20, P23). No effect once it has ended.
+  /// Ends the session from the platform's side (P15, P20, P23), or what is left of it.
   void EndBy(session::EndKind kind);
 
  private:

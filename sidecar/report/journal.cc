@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "common/base/time.h"
 #include "common/record/record.h"
 #include "common/record/step.h"
 
@@ -39,6 +40,13 @@ void Journal::Ended(const v1::SessionRecord& record, TimePoint now) {
   if (!live) live_since_ = 0;
   if (claims_ > 1) return WriteShared();
   message_->Write(RecordJson(record));
+}
+
+v1::InstanceTotals Journal::TotalsAt(TimePoint now) const {
+  v1::InstanceTotals totals = totals_.At(now);
+  totals.set_at(UnixMicros());
+  for (const auto& [request_id, step] : open_) totals.add_open_ids(request_id);
+  return totals;
 }
 
 void Journal::WriteOpen() {

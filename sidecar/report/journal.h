@@ -28,7 +28,7 @@ class Journal {
   void Established(const std::string& request_id, TimePoint now, std::int64_t unix_micros);
   void Ended(const v1::SessionRecord& record, TimePoint now);
 
-  v1::InstanceTotals TotalsAt(TimePoint now) const { return totals_.At(now); }
+  v1::InstanceTotals TotalsAt(TimePoint now) const;
 
  private:
   struct Step {

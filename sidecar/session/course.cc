@@ -124,10 +124,8 @@ void Course::OnTime(TimePoint now) {
 
 void Course::EndBy(EndKind kind, TimePoint now) {
   if (phase_ == Phase::kLive) EndWith({kind, Peer::kServer, {}}, now);
-  if (phase_ == Phase::kClosing)
-    phase_until_ = std::min(phase_until_, now + settings_.close_timeout);
-  if (phase_ == Phase::kLingering) phase_until_ = std::min(phase_until_, now + kLingerTime);
-  phase_deadline_ = std::min(phase_deadline_, phase_until_);
+  stop_by_ = std::min(stop_by_, now + kLingerTime);
+  phase_deadline_ = std::min(phase_deadline_, stop_by_);
 }
 
 // ---- Frames ----
@@ -184,10 +182,23 @@ void Course::OnClose(Side& from, std::string_view frame, TimePoint now) {
   BeginClosing(now);
 }
 
-void Course::BeginClosing(TimePoint now) {
-  phase_ = Phase::kClosing;
-  phase_until_ = std::max(now + settings_.close_timeout, clocks_.end());
+void Course::Enter(Phase phase, TimePoint until, TimePoint now) {
+  phase_ = phase;
+  phase_until_ = until;
   GoOn(now);
+}
+
+// Something has moved: the phase's time begins anew.
+void Course::GoOn(TimePoint now) {
+  Duration time = settings_.close_timeout;
+  if (phase_ == Phase::kAwaitingServerFin) time = kServerFinTime;
+  if (phase_ == Phase::kLingering) time = kLingerTime;
+  phase_deadline_ = std::min({now + time, phase_until_, stop_by_});
+  for (Side* each : {&client_, &server_}) each->unsent = each->outlet->unsent();
+}
+
+void Course::BeginClosing(TimePoint now) {
+  Enter(Phase::kClosing, std::max(now + settings_.close_timeout, clocks_.end()), now);
 }
 
 // ---- The end ----
@@ -231,8 +242,7 @@ void Course::FinishClosing(CloseHandshake handshake, TimePoint now) {
   if (broken) Say(client_, Judge(end_, settings_).to_client);
   Decide(broken ? CloseHandshake::kNone : handshake, now);
   if (handshake != CloseHandshake::kComplete || server_.at_eof) return Linger(now);
-  phase_ = Phase::kAwaitingServerFin;
-  phase_deadline_ = phase_until_ = now + kServerFinTime;
+  Enter(Phase::kAwaitingServerFin, now + kServerFinTime, now);
 }
 
 void Course::Decide(CloseHandshake handshake, TimePoint now) {
@@ -246,9 +256,7 @@ void Course::Decide(CloseHandshake handshake, TimePoint now) {
 }
 
 void Course::Linger(TimePoint now) {
-  phase_ = Phase::kLingering;
-  phase_until_ = now + kLongestLinger;
-  GoOn(now);
+  Enter(Phase::kLingering, now + kLongestLinger, now);
   client_.rest = server_.rest = "";
   for (Side* each : {&server_, &client_}) {
     if (!each->outlet->blocked()) Finish(*each);
@@ -260,13 +268,6 @@ void Course::Linger(TimePoint now) {
 bool Course::Moves(Side& to) {
   const std::size_t before = std::exchange(to.unsent, to.outlet->unsent());
   return to.unsent > 0 && to.unsent < before;
-}
-
-// Something has moved: the phase's time begins anew.
-void Course::GoOn(TimePoint now) {
-  const Duration time = phase_ == Phase::kLingering ? kLingerTime : settings_.close_timeout;
-  phase_deadline_ = std::min(now + time, phase_until_);
-  for (Side* each : {&client_, &server_}) each->unsent = each->outlet->unsent();
 }
 
 void Course::Finish(Side& to) {

@@ -52,9 +52,9 @@ struct Outcome {
 ///
 /// Phases: live, then, when a peer sent a Close or the client broke the protocol, closing (the
 /// other direction goes on until its own Close, E28, at most closeTimeout after it took the last
-/// byte, A20, and not beyond the execution timeout), then lingering (what is queued goes out, TCP
-/// ends, what still comes is read and dropped, until nothing has moved for 2 s, at most a minute,
-/// A7), then gone.
+/// byte, A20, and for progress not beyond the execution timeout), then lingering (what is queued
+/// goes out, TCP ends, what still comes is read and dropped, until nothing has moved for 2 s, at
+/// most a minute, A7), then gone.
 ///
 /// After every call the owner looks at Reads(), NextDeadline(), outcome() and gone().
 ///
@@ -124,6 +124,7 @@ class Course {
   void Say(Side& to, const Goodbye& goodbye);
   void SayToServer(TimePoint now);
   void BeginClosing(TimePoint now);
+  void Enter(Phase phase, TimePoint until, TimePoint now);
   /// The client broke the protocol: it is told what it did, not how its server took that (E08).
   bool client_broke_it() const {
     return end_.kind == EndKind::kProtocolError && end_.peer == Peer::kClient;
@@ -144,6 +145,7 @@ class Course {
   Phase phase_ = Phase::kLive;
   TimePoint phase_deadline_;               // of every phase but kLive
   TimePoint phase_until_;                  // whatever moves
+  TimePoint stop_by_ = TimePoint::max();   // the platform wants its end
   std::optional<TimePoint> to_server_at_;  // a Close of ours that waits for the server's answers
   TimePoint told_server_;                  // when it was last sent something of its client's
   std::optional<TimePoint> held_since_;

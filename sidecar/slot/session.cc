@@ -107,12 +107,12 @@ net::awaitable<std::optional<v1::SessionRecord>> Session::Run(Endpoint server) {
     SetEnd(verdict.status_code, verdict.reason, verdict.closed_by, &record);
     record.set_http_status(verdict.http_status);
     record.set_message(verdict.message);
+    over_ = std::chrono::steady_clock::now();
+    record.set_ended(UnixMicros());
     Dismiss("");
   }
-  const TimePoint now = std::chrono::steady_clock::now();
-  record.set_ended(UnixMicros());
-  record.set_duration_ms(MillisBetween(start_, now));
-  parts_.journal.Ended(record, now);
+  record.set_duration_ms(MillisBetween(start_, over_));
+  parts_.journal.Ended(record, over_);
   // With the report the instance is let go, and with it what its slow client has not read yet.
   if (gone_ != nullptr) co_await gone_->Wait();
   relay_.reset();
@@ -158,7 +158,9 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
     relay_.reset();  // it lingers by itself
   }
 
-  const std::int64_t billed = MillisBetween(established, std::chrono::steady_clock::now());
+  over_ = std::chrono::steady_clock::now();
+  record->set_ended(UnixMicros());
+  record->set_billed_ms(MillisBetween(established, over_));
   const bool server_lost =
       outcome.end.kind == session::EndKind::kLost && outcome.end.peer == session::Peer::kServer;
   bool exited = false;
@@ -166,7 +168,6 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   if (exited) outcome.end.kind = session::EndKind::kServerExited;
   const session::Verdict verdict = session::Judge(outcome.end, settings_);
   SetEnd(verdict.status_code, verdict.reason, verdict.closed_by, record);
-  record->set_billed_ms(billed);
   record->set_close_code(verdict.close_code);
   record->set_close_reason(outcome.end.close.reason);
   record->set_close_handshake(std::string(HandshakeName(outcome.close_handshake)));

@@ -65,6 +65,7 @@ class Session {
   session::Settings settings_;
   std::string request_id_;
   TimePoint start_;
+  TimePoint over_;
   std::int64_t start_wall_;
   Endpoint server_address_;
   std::unique_ptr<Handshake> handshake_;

@@ -120,6 +120,10 @@ class FaultRig:
         counted = status.get("sessions", {}).get("byCode", {})
         if by_code != counted:
             return f"records {by_code}, counters {counted}"
+        billed = sum(record.get("billedMs", 0) for record in self.dev.records())
+        concurrency = self.function()["spec"].get("instanceConcurrency", 1)
+        if concurrency == 1 and billed != status.get("sessions", {}).get("billedMilliseconds", 0):
+            return f"records bill {billed}, counters {status['sessions']}"
         return None
 
     def rest(self, total: int = 0, more_seconds: float = 0) -> dict:

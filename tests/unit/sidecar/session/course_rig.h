@@ -15,7 +15,7 @@ class FakeOutlet final : public Outlet {
   bool Send(std::string_view bytes) override;
   bool blocked() const override { return !queued.empty(); }
   std::size_t unsent() const override { return queued.size() + on_its_way; }
-  bool is_behind() const override { return blocked(); }
+  bool is_behind() const override { return blocked() || waiting; }
   void Finish() override { finished = true; }
   /// The peer reads `n` more bytes; returns how many there were.
   std::size_t Drain(std::size_t n);
@@ -24,6 +24,7 @@ class FakeOutlet final : public Outlet {
   std::string taken;
   std::string queued;
   std::size_t on_its_way = 0;
+  bool waiting = false;  // in our kernel
   bool finished = false;
 };
 

@@ -314,6 +314,25 @@ TEST(Course, A20_P05_NorDoesItsCloseWaitBeyondTheExecutionTimeout) {
   EXPECT_EQ(rig.Judged().status_code, 200);
 }
 
+TEST(Course, P15_P16_NorDoesACloseThatIsNotAnswered) {
+  Rig rig;
+  Give(&rig.course, Peer::kClient, CloseOf(Peer::kClient, 1000), kStart);
+  rig.course.EndBy(EndKind::kFunctionStopped, kStart + seconds(1));
+  EXPECT_EQ(rig.course.NextDeadline(), kStart + seconds(3));
+  rig.course.OnTime(kStart + seconds(3));
+  EXPECT_TRUE(rig.course.gone());
+  EXPECT_EQ(rig.Judged().status_code, 200);
+}
+
+TEST(Course, A7_WhatOnlyOurKernelHasIsBehindToo) {
+  for (const bool waiting : {false, true}) {
+    Rig rig;
+    rig.to_client.waiting = waiting;
+    rig.course.OnEof(Peer::kServer, kStart);
+    EXPECT_EQ(rig.course.outcome()->client_is_behind, waiting);
+  }
+}
+
 TEST(Course, P15_P16_WhoIsToStopGivesASlowReaderNoMoreTime) {
   Trickle rig;
   rig.course.OnEof(Peer::kServer, kStart);
