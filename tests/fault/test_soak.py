@@ -72,6 +72,16 @@ def run_session(rig: FaultRig, end: str, sessions: list) -> None:
             client.sock.close()
 
 
+def pod_of(pid: int) -> str:
+    """Of a process of an instance; "" for any other."""
+    try:
+        environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    marker = b"WSF_POD_UID="
+    return next((each[len(marker):].decode() for each in environment if each.startswith(marker)), "")
+
+
 class Faults(threading.Thread):
     """Strikes at random until it is stopped; what it did is in `log`."""
 
@@ -93,7 +103,7 @@ class Faults(threading.Thread):
             if not pids:
                 continue
             pid = self.chance.choice(sorted(pids))
-            self.note(program, what, pid)
+            pod_uid, since = pod_of(pid), time.time()
             try:
                 if what == "kill":
                     os.kill(pid, signal.SIGKILL)
@@ -103,16 +113,7 @@ class Faults(threading.Thread):
                     os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 pass
-
-
-    def note(self, program: str, what: str, pid: int) -> None:
-        try:
-            environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            environment = []
-        uids = [each.split(b"=")[1].decode() for each in environment
-                if each.startswith(b"WSF_POD_UID=")]
-        self.strikes.append(Strike(time.time(), program, what, uids[0] if uids else ""))
+            self.strikes.append(Strike(since, time.time(), program, what, pod_uid))
 
 
 class Absence(threading.Thread):

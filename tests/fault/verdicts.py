@@ -8,9 +8,9 @@ OWN = {"client 1000": {200}, "client 4001": {456}, "client fin": {456}, "client 
        "/exit/7": {439}, "/refuse": {200}}
 # A part that is killed (P18, P21, E21); one that is only stopped for a while changes nothing.
 OF_PART = {"wsf-sidecar": 500, "wsf-gateway": 456, "wsf-test-server": 439}
-# A strike is timed around the signal, and the record of a killed relay is made from what it had
-# written: its end may lie a moment before the strike.
-SLACK = 1.0
+# Seconds behind a session's end in which a strike may still have been its end: a gateway and a server
+# are over with it, but the record of a killed relay is made from what it had written before.
+SLACK = {"wsf-sidecar": 1.0, "wsf-gateway": 0.05, "wsf-test-server": 0.05}
 
 
 @dataclasses.dataclass
@@ -24,8 +24,10 @@ class Session:
 
 @dataclasses.dataclass
 class Strike:
-    """A signal to one process: `pod_uid` is that of its instance, "" for a gateway or operator."""
-    at: float
+    """A signal to one process: `pod_uid` is that of its instance, "" for a gateway or operator. It was
+    sent between `since` and `until`."""
+    since: float
+    until: float
     program: str
     what: str  # kill, stop
     pod_uid: str
@@ -35,9 +37,11 @@ def allowed(session: Session, pod_uid: str, ended: float, strikes: list[Strike])
     """One code where none of its own parts was killed."""
     codes = set(OWN[session.end])
     for strike in strikes:
+        if strike.what != "kill" or strike.program not in OF_PART:
+            continue
         is_own = strike.program == "wsf-gateway" or strike.pod_uid == pod_uid
-        is_within = session.since - SLACK <= strike.at <= ended + SLACK
-        if strike.what == "kill" and strike.program in OF_PART and is_own and is_within:
+        is_within = session.since <= strike.until and strike.since <= ended + SLACK[strike.program]
+        if is_own and is_within:
             codes.add(OF_PART[strike.program])
             if not session.established:
                 codes |= {443, 499, 500}  # H16, H19, H26: it was killed in the handshake
