@@ -80,11 +80,34 @@ def run_cases(folder: pathlib.Path, url: str, cases: list[str]) -> dict:
             for case, verdict in index.get("one", {}).items()}
 
 
-def is_worse(through: tuple, alone: tuple) -> bool:
-    """Ours may differ in one way only: a server to whom we give the time to answer what came before a
-    violation passes where it does not quite when it is spoken to directly."""
-    better = alone[0] == "NON-STRICT" and through is not None and through[0] == "OK"
-    return through[1:] != alone[1:] if better else through != alone
+RANKS = {"OK": 2, "NON-STRICT": 1}  # FAILED, WRONG CODE, UNCLEAN: 0
+
+
+def is_as_good(through: str, alone: str) -> bool:
+    ranked = "INFORMATIONAL" not in (through, alone)
+    return through == alone or (ranked and RANKS.get(through, 0) > RANKS.get(alone, 0))
+
+
+def is_worse(through: tuple | None, alone: tuple) -> bool:
+    """Ours may differ in two ways. A server to whom we give the time to answer what came before a
+    violation passes where it does not quite when it is spoken to directly. And a server that takes a
+    violation for none says 1000, where our Close says 1002 (E08)."""
+    if through is None or not all(map(is_as_good, through[:2], alone[:2])):
+        return True
+    return through[2] not in (alone[2], 1002 if alone[2] == 1000 else None)
+
+
+def test_what_is_worse_is_found():
+    same = ("OK", "OK", 1000)
+    assert not is_worse(same, same)
+    assert not is_worse(("OK", "OK", 1002), ("FAILED", "WRONG CODE", 1000))
+    assert is_worse(("FAILED", "UNCLEAN", 1000), ("FAILED", "FAILED", 1000))
+    assert not is_worse(("INFORMATIONAL", "INFORMATIONAL", 1002), ("INFORMATIONAL", "INFORMATIONAL", 1000))
+    for through in (None, ("FAILED", "OK", 1000), ("OK", "FAILED", 1000), ("NON-STRICT", "OK", 1000),
+                    ("OK", "OK", 1006), ("OK", "OK", 1001), ("FAILED", "FAILED", 1002),
+                    ("INFORMATIONAL", "OK", 1000)):
+        assert is_worse(through, same), through
+    assert is_worse(("OK", "OK", 1000), ("OK", "OK", 1002))
 
 
 @pytest.fixture

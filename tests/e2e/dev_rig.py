@@ -106,13 +106,13 @@ class Dev:
         """All living descendants of `wsf dev`."""
         found, open_ = [], [self.process.pid]
         while open_:
-            pid = open_.pop()
-            try:
-                children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            except FileNotFoundError:
-                continue
-            found += map(int, children)
-            open_ += map(int, children)
+            for thread in pathlib.Path(f"/proc/{open_.pop()}/task").glob("*/children"):
+                try:
+                    children = list(map(int, thread.read_text().split()))
+                except OSError:  # it has ended
+                    continue
+                found += children
+                open_ += children
         return found
 
     def close(self) -> None:

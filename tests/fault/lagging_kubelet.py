@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A kubelet whose word comes late: between the operator and the API it makes some instances look
 running for a while after they have ended."""
+import http.client
 import json
 import random
 import threading
@@ -24,7 +25,7 @@ class LaggingKubelet:
         self.lagged = 0
         self._until = {}   # by uid: when the truth is told; 0 = this one does not lag
         self._truth = {}   # by uid: the last state of one that lags
-        self._told = {}    # by uid: what was told just now, and until when it is told again
+        self._told = {}    # by uid: the state told just now, and until when it is told again
         self._lock = threading.Lock()
         proxy.events = self._events
         proxy.listed = self._listed
@@ -47,16 +48,31 @@ class LaggingKubelet:
             truth = self._truth.pop(uid, None)
             if truth is None:
                 return
-            line = json.dumps({"type": "MODIFIED", "object": truth}).encode() + b"\n"
-            self._told[uid] = (line, time.monotonic() + AGAIN)
-        self.proxy.inject(line)
+            self._told[uid] = (truth, time.monotonic() + AGAIN)
+        self._say(truth, self.proxy.inject)
 
     def _again(self, lines) -> None:
         """A watch that follows a list from before: it would miss what was told between them."""
         with self._lock:
-            for line, until in self._told.values():
-                if time.monotonic() < until:
-                    lines.put(line)
+            told = [truth for truth, until in self._told.values() if time.monotonic() < until]
+        for truth in told:
+            self._say(truth, lines.put)
+
+    def _say(self, pod: dict, put) -> None:
+        """No API server tells of a pod behind its end: it may have gone while no watch was open."""
+        if not self._is_there(pod["metadata"]):
+            return
+        put(json.dumps({"type": "MODIFIED", "object": pod}).encode() + b"\n")
+        if not self._is_there(pod["metadata"]):
+            put(json.dumps({"type": "DELETED", "object": pod}).encode() + b"\n")
+
+    def _is_there(self, metadata: dict) -> bool:
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        try:
+            status, pod = self.proxy.access().call("GET", path)
+        except (OSError, ValueError, http.client.HTTPException):
+            return True  # `wsf dev` has ended
+        return status == 200 and pod["metadata"]["uid"] == metadata["uid"]
 
     def _mask(self, pod: dict) -> dict:
         """As the kubelet had told it last."""

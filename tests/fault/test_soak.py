@@ -29,6 +29,7 @@ WARM = 8
 IS_LONG = SESSIONS > 2000
 OPERATOR_IS_BACK, OPERATOR_IS_AWAY = 90, 60  # seconds
 LATEST_WORD = 100 if IS_LONG else 0  # seconds
+RETRY = 0.05  # seconds
 LEAST_EXACT = 0.8
 
 # What a client asks its server for, and what it does itself.
@@ -39,34 +40,40 @@ def unix(rfc3339: str) -> float:
     return datetime.datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()
 
 
-def run_session(rig: FaultRig, end: str, sessions: list) -> None:
-    """One client. Whatever breaks is the fault's doing: the ledger must still be right."""
+def run_session(rig: FaultRig, end: str, sessions: list) -> bool:
+    """One client. Whatever breaks is the fault's doing: the ledger must still be right. Returns whether
+    it was more than sent away until later."""
     since = time.time()
     path = end if end.startswith("/") else "/echo"
     client = None
     try:
         client = rig.dev.request(path)
         if end == "leave":
-            return client.reset()
+            client.reset()
+            return True
         head = client.receive_head()
+        if "Retry-After" in head:
+            return False
         is_open = head.startswith("HTTP/1.1 101 ")
         sessions.append(Session(field(head, "X-Wsf-Request-Id"), end, since, is_open))
         if not is_open:
-            return
+            return True
         client.send(TEXT, b"x")
         if path == "/echo":
             client.receive()
         if end == "client fin":
-            return
+            return True
         if end == "client rst":
-            return client.reset()
+            client.reset()
+            return True
         if end.startswith("client "):
             client.send(CLOSE, close_body(int(end.split()[1])))
         if end.startswith("/close/"):
             client.send(CLOSE, client.receive().payload)
         client.receive_all()
+        return True
     except (OSError, AssertionError):
-        time.sleep(0.05)  # a gateway that is being started refuses connections
+        return client is not None  # a gateway that is being started refuses connections
     finally:
         if client is not None:
             client.sock.close()
@@ -183,7 +190,8 @@ def run_sessions(rig: FaultRig, chance: random.Random, others: list[threading.Th
                 if not ends:
                     return
                 end = ends.pop()
-            run_session(rig, end, sessions)
+            while not run_session(rig, end, sessions):
+                time.sleep(RETRY)
 
     clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
     for each in [*others, *clients]:
@@ -218,7 +226,8 @@ def test_G1_I4_I9_P18_P21_P22_sessions_under_random_kills_of_every_part(tmp_path
     print(f"replay with WSF_SOAK_SEED={seed} WSF_SOAK_SESSIONS={SESSIONS}")
     chance = random.Random(seed)
     rig = FaultRig(tmp_path, programs, ["--set", f"warmInstances={WARM}", "--operator-flag",
-                                    "--surplus-seconds=1"], through_proxy=IS_LONG)
+                                    "--surplus-seconds=1", "--operator-flag",
+                                    "--scale-out-per-minute=1000000"], through_proxy=IS_LONG)
     try:
         wait_for(lambda: len(rig.pods()) == WARM, "the warm instances are made")
         before = descriptors(rig)
