@@ -10,6 +10,7 @@
 #include "common/json/read.h"
 #include "common/spec/yaml.h"
 #include "standalone/api/discovery.h"
+#include "standalone/api/page.h"
 #include "standalone/api/scale.h"
 
 namespace wsf::api {
@@ -29,6 +30,10 @@ const char* TypeName(Change::Type type) {
     case Change::Type::kDeleted: return "DELETED";
   }
   return "";
+}
+
+Json MetadataOfTable(const Json& object) {
+  return {{"resourceVersion", json::Text(object, "metadata", "resourceVersion")}};
 }
 
 bool IsApply(const Request& request) {
@@ -83,17 +88,20 @@ std::optional<Change> Watch::Seen(const Change& change) const {
 }
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
-  const std::string at = json::Text(*change.object, "metadata", "resourceVersion");
-  const Json object =
-      as_table ? MakeTable(*resource, {change.object}, at, now_unix_micros) : *change.object;
+  const Json object = as_table ? MakeTable(*resource, {change.object},
+                                           MetadataOfTable(*change.object), now_unix_micros)
+                               : *change.object;
   const Json line = {{"type", TypeName(change.type)}, {"object", object}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string Watch::Bookmark(std::uint64_t at) const {
-  const Json object = {{"apiVersion", resource->group_version()},
-                       {"kind", resource->kind},
-                       {"metadata", {{"resourceVersion", std::to_string(at)}}}};
+std::string Watch::Bookmark(std::uint64_t at, Bookmarked what) const {
+  Json object = {{"apiVersion", resource->group_version()},
+                 {"kind", resource->kind},
+                 {"metadata", {{"resourceVersion", std::to_string(at)}}}};
+  if (what == Bookmarked::kInitialEvents) {
+    object["metadata"]["annotations"] = {{"k8s.io/initial-events-end", "true"}};
+  }
   return Json{{"type", "BOOKMARK"}, {"object", object}}.dump() + "\n";
 }
 
@@ -107,6 +115,8 @@ Watch Router::StartWatch(const Request& request, const Target& target) {
   watch.as_table = WantsTable(request);
   const std::string version = Get(request.query, "resourceVersion");
   watch.from_now = version.empty() || version == "0" || !absl::SimpleAtoi(version, &watch.version);
+  watch.initial_events = Get(request.query, "sendInitialEvents") == "true";
+  watch.from_now |= watch.initial_events;
   if (!absl::SimpleAtoi(Get(request.query, "timeoutSeconds"), &watch.timeout_seconds)) {
     watch.timeout_seconds = 0;
   }
@@ -183,9 +193,8 @@ std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Tar
     return ErrorReply(NotFound(target.subresource, target.name));
   }
   if (!WantsTable(request)) return JsonReply(200, *object);
-  return JsonReply(
-      200, MakeTable(*target.resource, {object}, json::Text(*object, "metadata", "resourceVersion"),
-                     UnixMicros()));
+  return JsonReply(200,
+                   MakeTable(*target.resource, {object}, MetadataOfTable(*object), UnixMicros()));
 }
 
 Reply Router::List(const Request& request, const Target& target) {
@@ -195,15 +204,30 @@ Reply Router::List(const Request& request, const Target& target) {
   for (Store::Object& each : objects_->store().List(*target.resource, target.ns)) {
     if (labels.MatchesLabels(*each) && fields.MatchesFields(*each)) objects.push_back(each);
   }
-  const std::string version = std::to_string(objects_->store().version());
+  const std::string token = Get(request.query, "continue");
+  const std::optional<Place> from = FromToken(token);
+  std::size_t limit = 0;
+  const std::string wanted = Get(request.query, "limit");
+  if ((!token.empty() && !from) || (!wanted.empty() && !absl::SimpleAtoi(wanted, &limit))) {
+    return ErrorReply(BadRequest("continue must be what a list has given, limit a number"));
+  }
+  const Page page = MakePage(std::move(objects), from, limit, objects_->store().version());
+  Json metadata = {{"resourceVersion", std::to_string(page.version)}};
+  if (!page.more.empty()) {
+    metadata["continue"] = page.more;
+    // Of a selection an API server does not know it.
+    const bool is_all =
+        Get(request.query, "labelSelector").empty() && Get(request.query, "fieldSelector").empty();
+    if (is_all) metadata["remainingItemCount"] = page.remaining;
+  }
   if (WantsTable(request)) {
-    return JsonReply(200, MakeTable(*target.resource, objects, version, UnixMicros()));
+    return JsonReply(200, MakeTable(*target.resource, page.objects, metadata, UnixMicros()));
   }
   Json items = Json::array();
-  for (const Store::Object& each : objects) items.push_back(*each);
+  for (const Store::Object& each : page.objects) items.push_back(*each);
   return JsonReply(200, {{"apiVersion", target.resource->group_version()},
                          {"kind", std::string(target.resource->kind) + "List"},
-                         {"metadata", {{"resourceVersion", version}}},
+                         {"metadata", metadata},
                          {"items", items}});
 }
 

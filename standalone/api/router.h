@@ -35,7 +35,8 @@ struct Watch {
   Selector labels{""};
   Selector fields{""};
   std::uint64_t version = 0;
-  bool from_now = false;  ///< no resourceVersion given: existing objects first
+  bool from_now = false;        ///< no resourceVersion given: existing objects first
+  bool initial_events = false;  ///< a bookmark says when those have been told
   bool as_table = false;
   int timeout_seconds = 0;  ///< 0 = until the client goes
 
@@ -44,7 +45,8 @@ struct Watch {
   std::optional<Change> Seen(const Change& change) const;
   /// The line for one change that it sees.
   std::string Line(const Change& change, std::int64_t now_unix_micros) const;
-  std::string Bookmark(std::uint64_t version) const;
+  enum class Bookmarked { kVersion, kInitialEvents };
+  std::string Bookmark(std::uint64_t version, Bookmarked what = Bookmarked::kVersion) const;
   bool Selects(const Json& object) const;
 };
 

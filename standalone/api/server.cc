@@ -232,6 +232,9 @@ net::awaitable<void> Server::Inside::StreamWatch(Stream& stream, Watch watch) {
     for (const Store::Object& each : store->List(*watch.resource, watch.ns)) {
       take(Change{last, Change::Type::kAdded, watch.resource, each, nullptr});
     }
+    if (watch.initial_events) {
+      lines.push_back(watch.Bookmark(last, Watch::Bookmarked::kInitialEvents));
+    }
   } else if (!store->Reaches(watch.version)) {
     const Error gone = {410, "Expired", "too old resource version"};
     lines.push_back(Json{{"type", "ERROR"}, {"object", StatusObject(gone)}}.dump() + "\n");

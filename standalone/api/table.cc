@@ -106,7 +106,7 @@ std::vector<Column> ColumnsOf(const Resource& resource, std::int64_t now) {
 }  // namespace
 
 Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
-               const std::string& resource_version, std::int64_t now_unix_micros) {
+               const Json& metadata, std::int64_t now_unix_micros) {
   const std::vector<Column> columns = ColumnsOf(resource, now_unix_micros);
   Json definitions = Json::array();
   for (const Column& column : columns) {
@@ -128,7 +128,7 @@ Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objec
   }
   return {{"kind", "Table"},
           {"apiVersion", "meta.k8s.io/v1"},
-          {"metadata", {{"resourceVersion", resource_version}}},
+          {"metadata", metadata},
           {"columnDefinitions", definitions},
           {"rows", rows}};
 }

@@ -10,8 +10,9 @@
 namespace wsf::api {
 
 /// What `kubectl get` prints: a meta.k8s.io/v1 Table of the objects (K06 for WebSocketFunctions).
+/// `metadata` is the list's.
 Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
-               const std::string& resource_version, std::int64_t now_unix_micros);
+               const Json& metadata, std::int64_t now_unix_micros);
 
 /// A label or field selector: `a=b,c!=d,e,!f,g in (h,i),j notin (k)`.
 class Selector {
