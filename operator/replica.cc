@@ -30,6 +30,9 @@ constexpr int kGatewayMessageBytes = 4 << 20;
 constexpr auto kRelayLifetime = std::chrono::seconds(10);
 constexpr std::size_t kRelayConnections = 2000;
 constexpr std::size_t kGatewayConnections = 256;
+// A gateway has one, and those that it has given up and we do not know of yet; some networks give
+// all gateways of a node one address.
+constexpr std::size_t kConnectionsPerGateway = 32;
 // A renewal that takes longer is tried anew before the lease is lost.
 constexpr auto kLeaseCallTime = std::chrono::seconds(4);
 // Another replica waits for it, and the kubelet for us.
@@ -51,6 +54,7 @@ guard::Guard::Options GatewayGuard() {
   guard::Guard::Options options;
   options.client_name = keys::kGatewayName;
   options.limits.in_all = kGatewayConnections;
+  options.limits.per_address = kConnectionsPerGateway;
   return options;
 }
 

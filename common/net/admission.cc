@@ -24,7 +24,8 @@ std::shared_ptr<void> Admission::Enter() {
 }
 
 std::shared_ptr<void> Admission::EnterFrom(const std::string& ip) {
-  const auto found = by_address_.try_emplace(SourceOf(ip), 0).first;
+  const std::string source = limits_.whole_addresses ? ip : SourceOf(ip);
+  const auto found = by_address_.try_emplace(source, 0).first;
   if (found->second >= limits_.per_address) return nullptr;
   ++found->second;
   return {this, [this, found](void*) {

@@ -22,6 +22,8 @@ class Admission {
   struct Limits {
     std::size_t in_all = SIZE_MAX;
     std::size_t per_address = SIZE_MAX;
+    /// Each IPv6 address is a source of its own: in a cluster a whole node is in one /64.
+    bool whole_addresses = false;
   };
   explicit Admission(Limits limits) : limits_(limits) {}
 

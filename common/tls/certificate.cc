@@ -117,6 +117,8 @@ KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now
   if (!request.dns_name.empty()) names = "DNS:" + request.dns_name;
   if (!request.ip.empty()) names += (names.empty() ? "IP:" : ",IP:") + request.ip;
   if (!names.empty()) AddExtension(subject, issuer.get(), NID_subject_alt_name, names);
+  // Two authorities follow each other: by its key alone a verifier knows which one signed.
+  AddExtension(subject, issuer.get(), NID_authority_key_identifier, "keyid");
   Must(X509_sign(subject, authority_key.get(), EVP_sha256()));
   return ToPem(subject, key.get());
 }

@@ -22,6 +22,8 @@ using net::awaitable;
 using net::error_code;
 
 constexpr auto kHandshakeTime = std::chrono::seconds(5);
+// An honest handshake takes milliseconds: so many more would have to come meanwhile to end it.
+constexpr std::size_t kMaxUnknown = 512;
 // Of each of the four queues of a socket pair. Larger costs memory that a hostile peer can fill,
 // smaller costs a wake-up more for each message beyond it.
 constexpr int kPairBytes = 16 * 1024;
@@ -58,7 +60,8 @@ Guard::Guard(boost::asio::io_context& io, Options options, Take take)
     : io_(io),
       options_(std::move(options)),
       take_(std::move(take)),
-      admission_(options_.limits),
+      admission_({.in_all = options_.limits.in_all}),
+      sources_({.per_address = options_.limits.per_address, .whole_addresses = true}),
       tls_(options_.client_name) {}
 
 void Guard::Use(const std::string& authorities, const tls::KeyPair& own) {
@@ -77,21 +80,31 @@ void Guard::Serve(net::Acceptor acceptor) {
              }));
 }
 
-awaitable<void> Guard::Open(net::Connection client) {
+// Whoever has no certificate takes no place of those who have one, and is the first to go.
+awaitable<bool> Guard::Introduce(net::Connection& client) {
   error_code error;
   const auto source = client.socket().remote_endpoint(error);
-  const bool admitted = !error && client.Add(admission_.Enter()) &&
-                        client.Add(admission_.EnterFrom(source.address().to_string()));
-  if (!admitted) {
-    ++dropped_;
-    co_return;
+  if (error || !client.Add(sources_.EnterFrom(source.address().to_string()))) co_return false;
+  const std::uint64_t self = ++arrivals_;
+  unknown_[self] = &client;
+  if (unknown_.size() > kMaxUnknown) {
+    // Not closed: its descriptor would be another's while its handshake still holds the number.
+    unknown_.begin()->second->socket().shutdown(net::Connection::Socket::shutdown_both, error);
+    unknown_.erase(unknown_.begin());
   }
   const absl::Status status = co_await tls_.Accept(client, kHandshakeTime);
+  unknown_.erase(self);
+  co_return status.ok() && client.Add(admission_.Enter());
+}
+
+awaitable<void> Guard::Open(net::Connection client) {
   int ends[2];
-  if (!status.ok() || !MakePair(ends)) {
+  const bool is_known = co_await Introduce(client);
+  if (!is_known || !MakePair(ends)) {
     ++dropped_;
     co_return;
   }
+  error_code error;
   Inner inner(io_);
   inner.assign(boost::asio::local::stream_protocol(), ends[0], error);
   const auto bridge = std::make_shared<Bridge>(std::move(client), std::move(inner));

@@ -5,7 +5,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "common/base/time.h"
@@ -26,7 +28,7 @@ class Guard {
  public:
   struct Options {
     std::string client_name;              ///< common name of the certificates that open it
-    net::Admission::Limits limits;        ///< connections, in all and per source address
+    net::Admission::Limits limits;        ///< in all: of those with a certificate; per address
     Duration lifetime = Duration::max();  ///< after which a connection is cut
   };
   /// Takes over a connected descriptor of a socket pair.
@@ -45,13 +47,17 @@ class Guard {
   using Inner = boost::asio::local::stream_protocol::socket;
   struct Bridge;
   net::awaitable<void> Open(net::Connection client);
+  net::awaitable<bool> Introduce(net::Connection& client);
   net::awaitable<void> PumpIn(std::shared_ptr<Bridge> bridge);
   net::awaitable<void> PumpOut(std::shared_ptr<Bridge> bridge);
 
   boost::asio::io_context& io_;
   const Options options_;
   const Take take_;
-  net::Admission admission_;
+  net::Admission admission_;                           // of those with a certificate
+  net::Admission sources_;                             // of all
+  std::map<std::uint64_t, net::Connection*> unknown_;  // in their TLS handshake, by arrival
+  std::uint64_t arrivals_ = 0;
   tls::MutualServer tls_;
   std::atomic<std::size_t> dropped_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/ids.h"
+
 namespace wsf::keys {
 
 Authorities Authorities::Parse(const std::string& pem) {
@@ -46,7 +48,8 @@ bool Authorities::Rotate(std::int64_t now) {
     return now >= validity.not_after - (validity.not_after - validity.not_before) / 3;
   };
   if (all_.empty() || is_old(all_.back().validity)) {
-    Add(tls::MakeAuthority("wsf internal CA", now));
+    // A name of its own: a verifier looks for the issuer by name first.
+    Add(tls::MakeAuthority("wsf internal CA " + Hex(RandomBytes(4)), now));
     changed = true;
   }
   return changed;

@@ -2,6 +2,8 @@
 #include "operator/keys/authorities.h"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
 
 #include "operator/keys/keys.h"
 
@@ -130,6 +132,50 @@ TEST(Keys, K34_the_claim_token_is_the_same_after_a_restart_and_another_for_each_
   const Keys again = MakeKeys(Fresh(), {}, "secret", kStart + kDay);
   EXPECT_EQ(keys.ClaimToken("a"), again.ClaimToken("a"));
   EXPECT_NE(keys.ClaimToken("a"), keys.ClaimToken("b"));
+}
+
+// Whether a peer that trusts `authorities` takes `certificate`, as OpenSSL decides in a handshake.
+bool IsTaken(const std::string& certificate, const std::string& authorities, std::int64_t now) {
+  const auto read = [](BIO* bio) { return PEM_read_bio_X509(bio, nullptr, nullptr, nullptr); };
+  X509_STORE* const store = X509_STORE_new();
+  BIO* const trusted = BIO_new_mem_buf(authorities.data(), static_cast<int>(authorities.size()));
+  while (X509* authority = read(trusted)) {
+    X509_STORE_add_cert(store, authority);
+    X509_free(authority);
+  }
+  BIO* const own = BIO_new_mem_buf(certificate.data(), static_cast<int>(certificate.size()));
+  X509* const leaf = read(own);
+  X509_STORE_CTX* const context = X509_STORE_CTX_new();
+  X509_STORE_CTX_init(context, store, leaf, nullptr);
+  X509_STORE_CTX_set_time(context, 0, static_cast<time_t>(now / 1'000'000));
+  const bool taken = X509_verify_cert(context) == 1;
+  X509_STORE_CTX_free(context);
+  X509_free(leaf);
+  X509_STORE_free(store);
+  BIO_free(trusted);
+  BIO_free(own);
+  return taken;
+}
+
+TEST(Authorities, K33_fault_47_what_either_of_two_has_signed_is_taken) {
+  Authorities authorities = Fresh();
+  const Keys before = MakeKeys(authorities, {}, "secret", kOld);
+  ASSERT_TRUE(authorities.Rotate(kOld));
+  const std::int64_t later = kOld + 10 * kDay;
+  const Keys after = MakeKeys(authorities, {}, "secret", later);
+  ASSERT_FALSE(tls::IsIssuedBy(after.serving.certificate, Fresh().Trusted()));
+  EXPECT_TRUE(IsTaken(before.serving.certificate, authorities.Trusted(), later));
+  EXPECT_TRUE(IsTaken(after.serving.certificate, authorities.Trusted(), later));
+  EXPECT_FALSE(IsTaken(after.serving.certificate, Fresh().Trusted(), later));
+}
+
+TEST(Authorities, K33_two_of_one_name_are_told_apart) {
+  Authorities authorities;
+  for (const std::int64_t made : {kStart, kStart + kDay})
+    ASSERT_TRUE(authorities.Add(tls::MakeAuthority("one name", made)));
+  const std::int64_t later = kStart + 10 * kDay;
+  const Keys keys = MakeKeys(authorities, {}, "secret", later);
+  EXPECT_TRUE(IsTaken(keys.serving.certificate, authorities.Trusted(), later));
 }
 
 }  // namespace
