@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/flags.h"
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+
 namespace wsf::control {
 namespace {
 
@@ -10,7 +13,7 @@ std::string AddHost(const std::string& text, spec::Grants* grants) {
   if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {
     return "--hosts needs NAMESPACE=DOMAIN, as in team-a=a.example.com";
   }
-  grants->hosts[text.substr(0, equals)].insert(text.substr(equals + 1));
+  grants->hosts[text.substr(0, equals)].insert(absl::AsciiStrToLower(text.substr(equals + 1)));
   return "";
 }
 
@@ -33,6 +36,20 @@ void DeclareAllowed(CLI::App* app, spec::Grants* grants) {
            }
          },
          "NAMESPACE=DOMAIN: only that namespace claims hosts within DOMAIN, and no others")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app->add_option_function<std::vector<std::string>>(
+         "--own-host",
+         [grants](const std::vector<std::string>& all) {
+           for (const std::string& each : all) {
+             if (absl::StrContains(each, ':') || absl::EndsWith(each, ".")) {
+               throw CLI::ValidationError("--own-host needs a name alone, as in ws.example.com");
+             }
+             grants->own_hosts.insert(absl::AsciiStrToLower(each));
+           }
+         },
+         "a name that clients reach every function by, beside that of --public-url: no function "
+         "may claim it")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }

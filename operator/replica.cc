@@ -95,7 +95,7 @@ OperatorOptions Replica::OptionsOf(const Flags& flags) {
   options.surplus = std::chrono::seconds(flags.surplus_seconds);
   options.scale_out_per_minute = flags.scale_out_per_minute;
   options.grants = flags.grants;
-  options.grants.public_host = HostOfUrl(flags.public_url);
+  options.grants.own_hosts.insert(HostOfUrl(flags.public_url));
   options.grants.platform_namespace = flags.ns;
   options.drains = flags.drains;
   return options;

@@ -2,6 +2,7 @@
 #include "common/json/read.h"
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 namespace wsf::json {
@@ -30,6 +31,18 @@ std::int64_t AsNumber(const Json& value, std::int64_t fallback) {
     return number > kGreatest ? fallback : static_cast<std::int64_t>(number);
   }
   return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
+}
+
+std::optional<std::int64_t> AsWhole(const Json& value) {
+  constexpr double kExact = 9007199254740992;  // 2^53: beyond, a double skips integers
+  constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    if (std::trunc(number) != number || std::abs(number) > kExact) return std::nullopt;
+    return static_cast<std::int64_t>(number);
+  }
+  const std::int64_t number = AsNumber(value, kNone);
+  return number == kNone ? std::nullopt : std::optional(number);
 }
 
 bool AsFlag(const Json& value) { return value.is_boolean() && value.get<bool>(); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ using Json = nlohmann::json;
 std::string AsText(const Json& value, std::string_view fallback = "");
 /// `fallback` for what is no integer from INT64_MIN to INT64_MAX.
 std::int64_t AsNumber(const Json& value, std::int64_t fallback = 0);
+/// An integer, or a number with a point that is one, as API servers take 9000.0; nothing for the
+/// rest.
+std::optional<std::int64_t> AsWhole(const Json& value);
 /// false for what is not `true`.
 bool AsFlag(const Json& value);
 /// An empty array for what is no array.

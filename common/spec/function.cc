@@ -108,6 +108,7 @@ void ReadSession(const Json& object, FunctionSpec* spec) {
   Take(policy, "idleCountsControlFrames", &spec->idle_counts_control_frames);
   spec->abort_on_idle = Is(policy, "idleTimeout", "Abort");
   spec->close_on_execution = Is(policy, "executionTimeout", "Close");
+  Take(object, "recordSubprotocol", &spec->record_subprotocol);
 }
 
 void ReadFleet(const Json& object, FunctionSpec* spec) {
@@ -154,7 +155,7 @@ Function ParseFunction(const Json& object) {
   Json given = json::At(object, "spec");
   if (object.is_object() && given.is_null()) given = Json::object();
   CheckSchema(SchemaOfSpec(), given, "spec", &function.errors);
-  const Json spec = WithDefaults(SchemaOfSpec(), given);
+  const Json spec = Complete(SchemaOfSpec(), given);
   if (function.errors.empty()) {
     CheckRules({{"metadata", {{"name", function.name}}}, {"spec", spec}}, &function.errors);
   }
@@ -186,6 +187,7 @@ v1::SessionSettings SettingsOf(const Function& function) {
   policy->set_execution_timeout(spec.close_on_execution ? v1::TIMEOUT_ACTION_CLOSE
                                                         : v1::TIMEOUT_ACTION_ABORT);
   settings.set_generation(function.generation);
+  settings.set_record_subprotocol(spec.record_subprotocol);
   return settings;
 }
 

@@ -61,6 +61,7 @@ struct FunctionSpec {
   bool idle_counts_control_frames = false;
   bool abort_on_idle = false;
   bool close_on_execution = false;
+  bool record_subprotocol = false;
 
   // The fleet.
   std::uint32_t warm_max_age_seconds = 259200;
@@ -97,7 +98,7 @@ Function ParseFunction(const Json& object);
 /// What a sidecar needs for one session.
 v1::SessionSettings SettingsOf(const Function& function);
 
-/// `<name>-<hash>` of the fields that shape a pod, `template_version` and the relay's image: a
+/// `<name>-<hash>` of the fields that shape a pod and `template_version`: a
 /// change of anything else keeps the instances (contracts.md, relay port).
 std::string RevisionOf(const Function& function, const std::string& template_version);
 

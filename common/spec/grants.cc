@@ -42,7 +42,7 @@ bool IsWithin(const std::string& host, const std::set<std::string>& domains) {
 // As a Service is called in a cluster: name.namespace, name.namespace.svc, and with the cluster's
 // domain behind it.
 bool IsOfEverybody(const std::string& host, const Grants& grants) {
-  return host == grants.public_host || absl::EndsWith(host, ".svc") ||
+  return grants.own_hosts.contains(host) || absl::EndsWith(host, ".svc") ||
          absl::StrContains(host, ".svc.") ||
          (!grants.platform_namespace.empty() &&
           absl::EndsWith(host, "." + grants.platform_namespace));

@@ -28,9 +28,9 @@ struct Grants {
   /// Namespace -> the domains that are its own (K11): it may claim no other hosts, and nobody else
   /// may claim these. Where there is none every host may be claimed by everybody.
   std::map<std::string, std::set<std::string>> hosts;
-  /// The host of every function's address, and the namespace of the gateway's Service: with one of
-  /// their names a function would take the connections of all others.
-  std::string public_host;
+  /// Hosts of every function's address, and the namespace of the gateway's Service: with one of
+  /// their names a function would take the connections of all others (K11).
+  std::set<std::string> own_hosts;
   std::string platform_namespace;
 };
 

@@ -2,7 +2,10 @@
 #include "common/spec/schema.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <limits>
+#include <optional>
 #include <regex>
 #include <set>
 #include <utility>
@@ -58,7 +61,7 @@ class Check {
     if (!value.is_object()) return Complain(path, "must be an object");
     const std::string prefix = path.empty() ? "" : path + ".";
     for (const std::string& name : json::Texts(schema, "required")) {
-      if (!value.contains(name)) Complain(prefix + name, "must be set");
+      if (json::At(value, name).is_null()) Complain(prefix + name, "must be set");
     }
     if (value.size() > Most(schema, "maxProperties")) {
       Complain(path, absl::StrCat("has more than ", schema["maxProperties"].dump(), " entries"));
@@ -70,10 +73,11 @@ class Check {
                          json::Flag(schema, "x-kubernetes-preserve-unknown-fields");
     for (const auto& [name, child] : value.items()) {
       const auto known = properties.find(name);
+      const bool is_known = known != properties.end() || !additional.is_null();
+      if (is_known && child.is_null()) continue;  // as if it were not there
       if (known != properties.end()) {
-        if (child.is_null() && known->contains("default")) continue;
         Value(*known, child, prefix + name);
-      } else if (!additional.is_null()) {
+      } else if (is_known) {
         Value(additional, child, prefix + name);
       } else if (!is_free) {
         Complain(prefix + name, "is no field; see the reference");
@@ -129,7 +133,8 @@ class Check {
         json::NumberOr(std::numeric_limits<std::int64_t>::min(), schema, "minimum");
     const std::int64_t high =
         json::NumberOr(std::numeric_limits<std::int64_t>::max(), schema, "maximum");
-    if (!value.is_number_integer() || value < low || value > high) {
+    const std::optional<std::int64_t> number = json::AsWhole(value);
+    if (!number || *number < low || *number > high) {
       const std::string range =
           schema.contains("minimum") ? absl::StrCat(" from ", low, " to ", high) : std::string();
       Complain(path, "must be an integer" + range);
@@ -152,16 +157,23 @@ void CheckSchema(const Json& schema, const Json& value, const std::string& path,
   Check(errors).Value(schema, value, path);
 }
 
-Json WithDefaults(const Json& schema, Json value) {
-  if (value.is_array() && schema.contains("items")) {
-    for (Json& item : value) item = WithDefaults(schema["items"], std::move(item));
+Json Complete(const Json& schema, Json value) {
+  if (value.is_number_float() && json::Text(schema, "type") == "integer") {
+    const std::optional<std::int64_t> number = json::AsWhole(value);
+    return number ? Json(*number) : value;
   }
-  if (!value.is_object() || !schema.contains("properties")) return value;
-  for (const auto& [name, property] : schema["properties"].items()) {
-    const auto found = value.find(name);
-    const bool is_missing = found == value.end() || found->is_null();
-    if (is_missing && property.contains("default")) value[name] = property["default"];
-    if (value.contains(name)) value[name] = WithDefaults(property, std::move(value[name]));
+  if (value.is_array() && schema.contains("items")) {
+    for (Json& item : value) item = Complete(schema["items"], std::move(item));
+  }
+  const Json& properties = json::Members(schema, "properties");
+  const bool is_described = !properties.empty() || schema.contains("additionalProperties");
+  if (!value.is_object() || !is_described) return value;
+  for (auto entry = value.begin(); entry != value.end();) {
+    entry = entry->is_null() ? value.erase(entry) : std::next(entry);
+  }
+  for (const auto& [name, property] : properties.items()) {
+    if (!value.contains(name) && property.contains("default")) value[name] = property["default"];
+    if (value.contains(name)) value[name] = Complete(property, std::move(value[name]));
   }
   return value;
 }

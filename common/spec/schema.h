@@ -14,8 +14,8 @@ namespace wsf::spec {
 void CheckSchema(const nlohmann::json& schema, const nlohmann::json& value, const std::string& path,
                  std::vector<std::string>* errors);
 
-/// `value` with the schema's defaults where fields are missing or null (K03), as stored objects
-/// have them.
-nlohmann::json WithDefaults(const nlohmann::json& schema, nlohmann::json value);
+/// `value` as an API server stores it: fields that are null are left out, defaults fill what is
+/// missing (K03), and 9000.0 is 9000 where an integer is asked for.
+nlohmann::json Complete(const nlohmann::json& schema, nlohmann::json value);
 
 }  // namespace wsf::spec

@@ -51,6 +51,7 @@ absl::StatusOr<Settings> DecodeSettings(std::string_view base64) {
   to.idle_counts_control_frames = policy.idle_counts_control_frames();
   to.on_idle = ActionOf(policy.idle_timeout(), to.on_idle);
   to.on_execution = ActionOf(policy.execution_timeout(), to.on_execution);
+  to.record_subprotocol = from.record_subprotocol();
   return to;
 }
 

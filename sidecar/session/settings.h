@@ -34,6 +34,7 @@ struct Settings {
   EmptyClose empty_close = EmptyClose::kFailure;
   TimeoutAction on_idle = TimeoutAction::kClose;
   TimeoutAction on_execution = TimeoutAction::kAbort;
+  bool record_subprotocol = false;  ///< browsers put tokens there
 };
 
 /// Decodes X-Wsf-Settings: base64 of a SessionSettings. An empty text gives the defaults.

@@ -129,7 +129,9 @@ net::awaitable<void> Session::Relay(HandshakeResult handshake, v1::SessionRecord
   record->set_established(UnixMicros());
   parts_.journal.Established(request_id_, established, record->established());
   const http::Fields& fields = handshake.answer.fields;
-  record->set_subprotocol(ToUtf8(fields.Find("Sec-WebSocket-Protocol").value_or("")));
+  if (settings_.record_subprotocol) {
+    record->set_subprotocol(ToUtf8(fields.Find("Sec-WebSocket-Protocol").value_or("")));
+  }
   record->set_extensions(ToUtf8(fields.Find("Sec-WebSocket-Extensions").value_or("")));
 
   const auto ended = std::make_shared<Event>(parts_.io);

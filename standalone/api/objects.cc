@@ -193,7 +193,7 @@ Result<Json> Objects::Add(const Resource& resource, const std::string& ns, Json 
     managers.OnUpdate(ManagerOf(resource, by, operation), {}, LeavesOf(SchemaOf(resource), object));
     metadata["managedFields"] = managers.ToManagedFields();
   }
-  if (IsFunction(resource)) object = spec::WithDefaults(SchemaOf(resource), std::move(object));
+  if (IsFunction(resource)) object = spec::Complete(SchemaOf(resource), std::move(object));
   object["metadata"]["uid"] = NewUuid();
   object["metadata"]["creationTimestamp"] = Now();
   if (resource.has_status) object["metadata"]["generation"] = 1;
@@ -251,7 +251,7 @@ Result<Json> Objects::Replace(const Resource& resource, const Json& stored, Json
   }
   object = WithoutStatus(resource, std::move(object));
   if (const auto error = Validate(resource, object, &stored)) return *error;
-  if (IsFunction(resource)) object = spec::WithDefaults(SchemaOf(resource), std::move(object));
+  if (IsFunction(resource)) object = spec::Complete(SchemaOf(resource), std::move(object));
   if (resource.has_status) {
     if (stored.contains("status")) object["status"] = stored["status"];
     if (json::At(object, "spec") != json::At(stored, "spec")) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """charts/wsf, by the real helm."""
 import json
+import re
 import shutil
 
 import pytest
@@ -23,7 +24,8 @@ EVERYTHING = {
                 "defaultFunction": "demo/echo",
                 "tls": {"certManager": {"enabled": True, "dnsNames": ["ws.example.com"],
                                         "issuerRef": {"kind": "ClusterIssuer", "name": "le"}}},
-                "ingress": {"enabled": True, "className": "nginx", "hosts": ["ws.example.com"],
+                "ingress": {"enabled": True, "className": "nginx",
+                            "hosts": ["ws.example.com", "chat.example.com", "*.fn.example.com"],
                             "tls": [{"hosts": ["ws.example.com"], "secretName": "ws"}],
                             "annotations": {"example.com/read-timeout": "7200"}},
                 "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}],
@@ -34,6 +36,7 @@ EVERYTHING = {
     "allow": {"serviceAccounts": ["runner"], "runtimeClasses": ["gvisor"],
               "priorityClasses": ["low"]},
     "hosts": {"chat": ["chat.example.com", "talk.example.com"]},
+    "ownHosts": ["ws.example.org", "ws.example.net"],
     "keepFromEviction": True,
     "relay": {"cpuLimit": "100m"},
     "networkPolicy": {"enabled": True, "apiServerCidrs": ["192.0.2.1/32"]},
@@ -116,8 +119,32 @@ def test_k01_the_page_of_the_resource_tells_every_field_of_its_definition():
     fields = [line for line in page.splitlines() if line.startswith("| `")]
     assert len(fields) > 100
     assert [line for line in fields if line.endswith("|  |")] == []
+    # Client-side apply keeps it once more in an annotation, which may have 256 KiB with others.
+    assert len(json.dumps(yaml.safe_load(definition.read_text()))) < 40_000
     # A comma in a text that has no quotes begins another key.
     assert [key for key in keys_of(yaml.safe_load(definition.read_text())) if " " in key] == []
+
+
+def numbers_of(schema: dict, path: str = "spec"):
+    """(path, schema) of every number with a range."""
+    if schema.get("type") == "integer" and "minimum" in schema:
+        yield path, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from numbers_of(child, f"{path}.{name}")
+    if isinstance(schema.get("items"), dict):
+        yield from numbers_of(schema["items"], path)
+
+
+def test_k01_every_number_tells_its_range_in_words():
+    """kubectl explain shows words alone."""
+    definition = ROOT / "deploy" / "crd" / "websocketfunctions.wsf.dev.yaml"
+    version, = yaml.safe_load(definition.read_text())["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    numbers = dict(numbers_of(spec))
+    assert len(numbers) > 20
+    for path, schema in numbers.items():
+        for bound in ("minimum", "maximum"):
+            assert str(schema[bound]) in re.findall(r"\d+", schema["description"]), (path, bound)
 
 
 def test_k50_the_charts_definition_and_rules_are_those_of_deploy(chart, manifests):
@@ -165,9 +192,10 @@ def test_k22_k11_k23_the_administrators_values_become_flags(chart):
         "--allow-priority-class=low", "--hosts=chat=chat.example.com",
         "--hosts=chat=talk.example.com", "--max-message-bytes=33554432",
         "--max-request-bytes-per-second=1000000", "--max-requests-per-second=100",
+        "--own-host=ws.example.org,ws.example.net,ws.example.com",
         "--relay-cpu-limit=100m", "--keep-from-eviction", "--public-url=wss://ws.example.com",
         "--relay-image=registry.example.com/wsf/wsf-sidecar:1.2.3", "--leader-elect"}
-    assert not any(flag.startswith(("--allow", "--hosts", "--max", "--namespaces"))
+    assert not any(flag.startswith(("--allow", "--hosts", "--own-host", "--max", "--namespaces"))
                    for flag in flags_of(chart.objects(), "wsf-operator"))
 
 

@@ -18,7 +18,8 @@ def programs() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def wsf(tmp_path_factory, programs):
     """`wsf dev` with puppets; a Close is waited for one second only."""
-    rig = DevRig(tmp_path_factory.mktemp("wsf"), programs, ["--set", "closeTimeoutSeconds=1"])
+    rig = DevRig(tmp_path_factory.mktemp("wsf"), programs, ["--set", "closeTimeoutSeconds=1", "--set",
+                                                            "recordSubprotocol=true"])
     yield rig
     rig.close()
 

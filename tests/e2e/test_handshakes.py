@@ -326,6 +326,14 @@ def test_S0_10_S3_19_the_record_of_a_session(wsf):
     assert sum(r["requestId"] == session.request_id for r in wsf.dev.records()) == 1
 
 
+def test_P12_a_subprotocol_is_recorded_only_where_the_function_says_so(rig):
+    """Browsers put tokens there: they have no other header."""
+    offer = "Sec-WebSocket-Protocol: token.secret\r\n"
+    session = rig.connect(offer, answer=offer)
+    session.client.end()
+    assert "subprotocol" not in session.record()
+
+
 def test_a_subprotocol_that_is_no_utf8_does_not_lose_the_record(wsf):
     client = wsf.dev.dial()
     client.send_raw(upgrade(*ORDINARY).encode()[:-2] + b"Sec-WebSocket-Protocol: \xff\xfe\r\n\r\n")

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import pathlib
+import sys
 
 import pytest
 
 from rig import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "tables"))
 
 
 @pytest.fixture(scope="session")

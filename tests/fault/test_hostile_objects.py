@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import table
 from hostile import Starved
 from rig import FUNCTIONS, PODS, FaultRig, name_of, wait_for
 
@@ -151,10 +152,7 @@ def test_D21_S19_pods_with_odd_parts_end_nobody(untouched, field):
     check_untouched(untouched)
 
 
-@pytest.mark.parametrize("status", [
-    "x", 5, ["a"], {"conditions": ["x"]}, {"conditions": "x"}, {"sessions": []}, {"uncounted": {"a": 1}},
-    {"uncounted": [5]}, {"sessions": {"byCode": {"200": "many"}}},
-], ids=lambda status: json.dumps(status))
+@pytest.mark.parametrize("status", table.read("malformed_statuses.yaml"), ids=json.dumps)
 def test_D21_S19_a_malformed_status_is_refused_and_keeps_what_is_counted(untouched, status):
     before = untouched.function()["status"]["sessions"]
     answer, body = untouched.access().call("PATCH", FUNCTION + "/status", {"status": status}, MERGE)

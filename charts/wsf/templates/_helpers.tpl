@@ -85,6 +85,20 @@ topologySpreadConstraints:
 {{- if $tls.secretName }}{{ $tls.secretName }}{{ else if $tls.certManager.enabled }}wsf-gateway-public{{ end }}
 {{- end }}
 
+{{/* Names that clients reach every function by: those of the Ingress and the HTTPRoute too, but for
+     what `hosts` gives to a namespace. A wildcard is nobody's. */}}
+{{- define "wsf.ownHosts" -}}
+{{- $gateway := .Values.gateway -}}
+{{- $all := .Values.ownHosts -}}
+{{- if $gateway.ingress.enabled }}{{ $all = concat $all $gateway.ingress.hosts }}{{ end -}}
+{{- if $gateway.httpRoute.enabled }}{{ $all = concat $all $gateway.httpRoute.hostnames }}{{ end -}}
+{{- $granted := list -}}
+{{- range .Values.hosts }}{{ $granted = concat $granted . }}{{ end -}}
+{{- $own := list -}}
+{{- range uniq $all }}{{ if not (or (hasPrefix "*" .) (has . $granted)) }}{{ $own = append $own . }}{{ end }}{{ end -}}
+{{- join "," $own -}}
+{{- end }}
+
 {{/* Flags of the operator, which the drain before an uninstall shares: it writes a last status. */}}
 {{- define "wsf.operatorFlags" -}}
 - --namespace={{ .Release.Namespace }}
@@ -113,6 +127,9 @@ topologySpreadConstraints:
 {{- end }}
 {{- with .Values.allow.priorityClasses }}
 - --allow-priority-class={{ join "," . }}
+{{- end }}
+{{- with include "wsf.ownHosts" . }}
+- --own-host={{ . }}
 {{- end }}
 {{- range $namespace, $suffixes := .Values.hosts }}
 {{- range $suffixes }}

@@ -5,13 +5,14 @@ import itertools
 import json
 
 import pytest
-import yaml
 
-from kubectl import ROOT, Refused, function, wait_for
+import table
+from kubectl import Refused, function, wait_for
 from replica import Replica
 
-CASES = yaml.safe_load((ROOT / "tests" / "tables" / "hostile_functions.yaml").read_text())
-GRANTS = ("--public-url=wss://ws.example.com", "--hosts=neighbour=neighbour.example.com",
+CASES = table.read("hostile_functions.yaml")
+GRANTS = ("--public-url=wss://ws.example.com", "--own-host=WS.example.org",
+          "--hosts=neighbour=neighbour.example.com",
           "--max-message-bytes=1048576", "--max-requests-per-second=100")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 numbers = itertools.count(1)

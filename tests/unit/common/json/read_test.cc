@@ -62,5 +62,14 @@ TEST(ReadJson, S19_ANumberIsAnIntegerThatFits) {
   EXPECT_EQ(AsNumber(Json(static_cast<std::uint64_t>(greatest)), 1), greatest);
 }
 
+TEST(ReadJson, S19_a_whole_number_may_have_a_point) {
+  EXPECT_EQ(AsWhole(Json(9000.0)), 9000);
+  EXPECT_EQ(AsWhole(Json(-7)), -7);
+  for (const Json& other :
+       {Json(0.5), Json(1e300), Json("1"), Json(), Json(18446744073709551615u)}) {
+    EXPECT_EQ(AsWhole(other), std::nullopt) << other;
+  }
+}
+
 }  // namespace
 }  // namespace wsf::json

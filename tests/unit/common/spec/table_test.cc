@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The table that the API server is asked about too (tests/cluster/api/test_resource.py).
+// The table that the API server is asked about too (tests/cluster/api/test_resource.py), and the
+// embedded one.
 
 #include <gtest/gtest.h>
-
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/spec/function.h"
-#include "common/spec/yaml.h"
+#include "tests/tables/table.h"
 
 namespace wsf::spec {
 namespace {
 
-std::vector<Json> Cases() {
-  std::ifstream file(WSF_SOURCE_DIR "/tests/tables/functions.yaml");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const Json list = ParseYaml(text).value().at(0);
-  return list.get<std::vector<Json>>();
-}
-
 TEST(FunctionTable, K01_K02_every_case_is_decided_as_the_api_server_does) {
-  const std::vector<Json> cases = Cases();
-  ASSERT_GE(cases.size(), 90u);
+  const std::vector<Json> cases = tables::Read("functions.yaml");
+  ASSERT_GE(cases.size(), 200u);
   for (const Json& each : cases) {
     const Function function = ParseFunction(
         {{"metadata", {{"name", each.value("called", "f")}}}, {"spec", each["spec"]}});

@@ -4,31 +4,25 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "common/spec/grants.h"
-#include "common/spec/yaml.h"
 #include "operator/instances/pod.h"
 #include "restricted.h"
+#include "tests/tables/table.h"
 
 namespace wsf::instances {
 namespace {
-
-std::vector<Json> Table(const std::string& name) {
-  std::ifstream file(WSF_SOURCE_DIR "/tests/tables/" + name);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  return spec::ParseYaml(text).value().at(0).get<std::vector<Json>>();
-}
 
 spec::Grants Administrators() {
   spec::Grants grants;
   grants.maxima.message_bytes = 1 << 20;
   grants.maxima.requests_per_second = 100;
   grants.hosts["neighbour"] = {"neighbour.example.com"};
-  grants.public_host = "ws.example.com";
+  grants.own_hosts = {"ws.example.com", "ws.example.org"};
   grants.platform_namespace = "wsf-system";
   return grants;
 }
@@ -42,7 +36,7 @@ spec::Function Read(const Json& row) {
 std::string Told(const spec::Function& function) { return absl::StrJoin(function.errors, "; "); }
 
 TEST(Hostile, G22_S11_K21_each_function_is_refused_or_denied_or_its_pod_is_restricted) {
-  const std::vector<Json> rows = Table("hostile_functions.yaml");
+  const std::vector<Json> rows = tables::Read("hostile_functions.yaml");
   ASSERT_GE(rows.size(), 40u);
   for (const Json& row : rows) {
     spec::Function function = Read(row);
@@ -66,7 +60,7 @@ TEST(Hostile, G22_S11_K21_each_function_is_refused_or_denied_or_its_pod_is_restr
 
 TEST(Hostile, G22_K21_every_pod_of_a_valid_function_is_restricted) {
   int pods = 0;
-  for (const Json& row : Table("functions.yaml")) {
+  for (const Json& row : tables::Read("functions.yaml")) {
     const spec::Function function = Read(row);
     if (!function.errors.empty()) continue;
     const Json pod = MakePod(function, "f-1-0", "f-1", PodTemplate());
