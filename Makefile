@@ -24,7 +24,9 @@ THREADED := $(addprefix tests/e2e/test_,functions.py handshakes.py sessions.py s
   $(addprefix tests/fault/test_,api_faults.py report_faults.py herd.py)
 # Those of `wsf dev` that a real API server takes part in.
 ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py limits.py start_failures.py \
-  gateway_door.py sessions.py)
+  gateway_door.py sessions.py) \
+  $(addprefix tests/fault/test_,api_faults.py report_faults.py bytes.py operator_crash_points.py herd.py \
+  hostile_clients.py)
 
 .PHONY: help run build test node-modules unit-test e2e-test fault-test renewal-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
   lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test node-test images image-files manifests \
@@ -123,6 +125,7 @@ real-api-test: build cluster-tools ## the suite of `wsf dev` on a real API serve
 	@mkdir -p $(REPORTS)
 	@WSF_BIN=$(abspath $(BIN)) PYTHONPATH=tests/cluster $(PYTEST) -n $(WORKERS) -p real_api \
 	  --junitxml=$(REPORTS)/real-api.xml $(ON_REAL_API)
+	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -m nightly --junitxml=$(REPORTS)/real-api-kills.xml tests/cluster/api
 
 node-test: build cluster-tools $(IMAGES) manifests ## sessions on real pods: a kubelet in private namespaces
 	@mkdir -p $(REPORTS)

@@ -10,11 +10,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
+#include "common/json/read.h"
 #include "common/kube/rest_client.h"
 #include "common/net/endpoint.h"
 #include "common/net/listener.h"
 #include "common/observe/log.h"
 #include "operator/control/sessions_server.h"
+#include "operator/kube/version.h"
 
 namespace wsf::control {
 namespace {
@@ -206,9 +208,20 @@ void Replica::OnKeys(const keys::Keys& keys) {
   });
   Log(Level::kInfo, "serving",
       {{"sidecars", flags_.sidecar_listen}, {"gateways", flags_.gateway_listen}});
+  CheckVersion();
   if (flags_.elects || flags_.drains) return leadership_.Start();
   leader_.SetHere();
   OnElected(1);
+}
+
+// An old cluster is told of, and tried: a gate may have been opened there.
+void Replica::CheckVersion() {
+  client_.Get("/version", [](const kube::Response& response) {
+    if (!response.ok()) return;
+    const std::string against = kube::AgainstVersion(response.body);
+    if (!against.empty()) return Log(Level::kError, against);
+    Log(Level::kInfo, "kubernetes", {{"version", json::Text(response.body, "gitVersion")}});
+  });
 }
 
 void Replica::OnElected(std::int64_t term) {

@@ -41,6 +41,7 @@ class Replica {
   static OperatorOptions OptionsOf(const Flags& flags);
   std::string Identity() const;
   net::awaitable<void> Resolve();
+  void CheckVersion();
   void OnKeys(const keys::Keys& keys);
   void OnElected(std::int64_t term);
   void OnSignal();

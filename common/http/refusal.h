@@ -18,6 +18,8 @@ struct Refusal {
   int retry_after_seconds = 0;  ///< 0 = no Retry-After
   /// What the API, a kubelet or a registry says: for condition, Event and log, never for a client.
   std::string detail = {};
+  /// Waiting may cure it: a cluster has room again, a slow registry has answered (K04).
+  bool may_pass = false;
 };
 
 /// For the owner of the function: the message, and the detail behind it.

@@ -11,13 +11,12 @@
 #include <pplx/threadpool.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/json/read.h"
+#include "common/kube/credentials.h"
 
 namespace wsf::kube {
 namespace {
@@ -112,40 +111,34 @@ void TakeLines(WatchState* state, const std::string& data) {
   state->partial.erase(0, start);
 }
 
-void Configure(const Access& access, std::chrono::seconds silence,
-               http::client::http_client_config* config) {
-  config->set_timeout(silence);
-  config->set_ssl_context_callback([access](boost::asio::ssl::context& context) {
+http::client::http_client_config Configured(const Access& access, const Credentials& own,
+                                            std::chrono::seconds silence) {
+  http::client::http_client_config config;
+  config.set_timeout(silence);
+  config.set_validate_certificates(!access.insecure);
+  config.set_ssl_context_callback([own](boost::asio::ssl::context& context) {
     context.set_options(boost::asio::ssl::context::no_tlsv1 |
                         boost::asio::ssl::context::no_tlsv1_1);
     boost::system::error_code ignored;
-    if (!access.authority.empty()) {
-      context.add_certificate_authority(boost::asio::buffer(access.authority), ignored);
+    if (!own.authority.empty()) {
+      context.add_certificate_authority(boost::asio::buffer(own.authority), ignored);
     }
-    if (!access.client_certificate.empty()) {
-      context.use_certificate_chain(boost::asio::buffer(access.client_certificate), ignored);
-      context.use_private_key(boost::asio::buffer(access.client_key),
-                              boost::asio::ssl::context::pem, ignored);
+    if (!own.client_certificate.empty()) {
+      context.use_certificate_chain(boost::asio::buffer(own.client_certificate), ignored);
+      context.use_private_key(boost::asio::buffer(own.client_key), boost::asio::ssl::context::pem,
+                              ignored);
     }
   });
-}
-
-http::client::http_client_config Configured(const Access& access, std::chrono::seconds silence) {
-  http::client::http_client_config config;
-  Configure(access, silence, &config);
   return config;
 }
 
 class RestClient : public Client {
  public:
   RestClient(const Access& access, Post post, std::chrono::seconds call_time)
-      : access_(access),
-        post_(std::move(post)),
-        calls_(access.server, Configured(access, call_time)),
-        watches_(access.server, Configured(access, kWatchSilence)) {}
+      : access_(access), post_(std::move(post)), call_time_(call_time), reader_(access) {}
 
   void Get(const std::string& path, Callback callback) override {
-    Send(Request(http::methods::GET, path), std::move(callback));
+    Send(http::http_request(http::methods::GET), path, std::move(callback));
   }
   void Create(const std::string& path, const Json& object, Callback callback) override {
     SendBody(http::methods::POST, path, "application/json", object, std::move(callback));
@@ -175,11 +168,17 @@ class RestClient : public Client {
             consumed.set(data.size());
           });
         });
-    http::http_request request = Request(http::methods::GET, path);
+    http::http_request request(http::methods::GET);
+    if (const absl::Status status = Prepare(path, &request); !status.ok()) {
+      post_([state, status] {
+        if (!state->stopped) state->on_end(status);
+      });
+      return std::make_unique<RestWatch>(state, pplx::cancellation_token_source());
+    }
     request.set_response_stream(
         concurrency::streams::ostream(concurrency::streams::streambuf<Byte>(sink)));
     pplx::cancellation_token_source cancel;
-    watches_.request(request, cancel.get_token())
+    watches_->request(request, cancel.get_token())
         .then([](http::http_response response) {
           return response.content_ready();  // completes with the stream
         })
@@ -211,31 +210,55 @@ class RestClient : public Client {
     return std::chrono::seconds(std::max(0, seconds));
   }
 
-  // A file is read each time: the kubelet rotates it.
-  std::string Token() const {
-    if (access_.token_file.empty()) return access_.token;
-    std::ifstream file(access_.token_file);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // With the credentials as they are now: others replace files, and tokens expire.
+  absl::Status Prepare(const std::string& path, http::http_request* request) {
+    const absl::StatusOr<Credentials> own = reader_.Read();
+    if (!own.ok()) return own.status();
+    if (calls_ == nullptr || !IsSameTls(*own, tls_)) {
+      tls_ = *own;
+      const auto client = [&](std::chrono::seconds silence) {
+        return std::make_unique<http::client::http_client>(access_.server,
+                                                           Configured(access_, *own, silence));
+      };
+      calls_ = client(call_time_);
+      watches_ = client(kWatchSilence);
+    }
+    request->set_request_uri(path);
+    request->headers().add("Accept", "application/json");
+    // By this name cpprestsdk checks the certificate.
+    if (!access_.server_name.empty()) request->headers().add("Host", access_.server_name);
+    if (!own->token.empty()) request->headers().add("Authorization", "Bearer " + own->token);
+    return absl::OkStatus();
   }
 
-  http::http_request Request(const http::method& method, const std::string& path) const {
-    http::http_request request(method);
-    request.set_request_uri(path);
-    request.headers().add("Accept", "application/json");
-    const std::string token = Token();
-    if (!token.empty()) request.headers().add("Authorization", "Bearer " + token);
-    return request;
+  // What cpprestsdk says does not say what to do.
+  static std::string Explained(std::string error) {
+    if (absl::StrContains(error, "SSL handshake")) {
+      error += "; does the server's certificate fit certificate-authority, and the server's name?";
+    }
+    return error;
+  }
+
+  static bool IsSameTls(const Credentials& a, const Credentials& b) {
+    return a.authority == b.authority && a.client_certificate == b.client_certificate &&
+           a.client_key == b.client_key;
   }
 
   void SendBody(const http::method& method, const std::string& path, const char* content_type,
                 const Json& body, Callback callback) {
-    http::http_request request = Request(method, path);
+    http::http_request request(method);
     request.set_body(body.dump(), content_type);
-    Send(request, std::move(callback));
+    Send(std::move(request), path, std::move(callback));
   }
 
-  void Send(const http::http_request& request, Callback callback) {
-    calls_.request(request)
+  void Send(http::http_request request, const std::string& path, Callback callback) {
+    if (const absl::Status status = Prepare(path, &request); !status.ok()) {
+      Response unsent;
+      unsent.error = std::string(status.message());
+      return post_([callback = std::move(callback), unsent] { callback(unsent); });
+    }
+    const std::string token = reader_.token();
+    calls_->request(request)
         .then([](http::http_response response) {
           return response.extract_vector().then([response](std::vector<unsigned char> body) {
             Response result;
@@ -246,21 +269,28 @@ class RestClient : public Client {
             return result;
           });
         })
-        .then([post = post_, callback = std::move(callback)](pplx::task<Response> task) {
-          Response result;
-          try {
-            result = task.get();
-          } catch (const std::exception& error) {
-            result.error = error.what();
-          }
-          post([callback, result = std::move(result)] { callback(result); });
-        });
+        .then(
+            [this, token, post = post_, callback = std::move(callback)](pplx::task<Response> task) {
+              Response result;
+              try {
+                result = task.get();
+              } catch (const std::exception& error) {
+                result.error = Explained(error.what());
+              }
+              post([this, token, callback, result = std::move(result)] {
+                if (result.status == 401) reader_.Refused(token);
+                callback(result);
+              });
+            });
   }
 
   const Access access_;
   const Post post_;
-  http::client::http_client calls_;
-  http::client::http_client watches_;
+  const std::chrono::seconds call_time_;
+  CredentialReader reader_;
+  Credentials tls_;  // that the clients were made with
+  std::unique_ptr<http::client::http_client> calls_;
+  std::unique_ptr<http::client::http_client> watches_;
 };
 
 }  // namespace

@@ -17,7 +17,6 @@ using kube::Json;
 using observe::Level;
 
 constexpr int kAtMaxInstances = 432;  // H04
-constexpr auto kAtMaxPause = std::chrono::seconds(10);
 constexpr auto kDeleteAgain = std::chrono::seconds(2);
 constexpr auto kEndAgain = std::chrono::seconds(5);
 
@@ -172,11 +171,7 @@ void Operator::Do(const fleet::TellRefuse& action) {
   gateways_.ToOne(action.gateway, RefuseMessage(action.request_id, action.refusal));
   const auto function = fleet_.functions().find(action.function_key);
   if (action.refusal.code != kAtMaxInstances || function == fleet_.functions().end()) return;
-  // Clients may come by thousands: that they do is told, not each of them.
-  TimePoint& told = at_max_told_[function->second.uid];
-  if (Now() < told + kAtMaxPause) return;
-  told = Now();
-  statuses_.WriteEvent(function->second, "AtMaxInstances", action.refusal.message);
+  events_.Happened(function->second, "AtMaxInstances", "", action.refusal.message);
 }
 
 void Operator::Do(const fleet::TellFailure& action) {
@@ -188,9 +183,10 @@ void Operator::Do(const fleet::TellFailure& action) {
   const auto function = fleet_.functions().find(action.function_key);
   if (function == fleet_.functions().end()) return;
   const bool is_pull = action.refusal.reason == ReasonName(Reason::kPullImageFailed);
-  statuses_.WriteEvent(function->second, is_pull ? "PullImageFailed" : "InstanceFailed",
-                       absl::StrCat(action.refusal.code, " ", action.refusal.reason, ": ",
-                                    http::FullMessage(action.refusal)));
+  const std::string code = absl::StrCat(action.refusal.code);
+  events_.Happened(
+      function->second, is_pull ? "PullImageFailed" : "InstanceFailed", code,
+      absl::StrCat(code, " ", action.refusal.reason, ": ", http::FullMessage(action.refusal)));
 }
 
 // ---- Ledger ----
@@ -205,8 +201,9 @@ void Operator::Do(const ledger::LogSession& action) {
   history_.Add(record);
   if (record.status() == "success") return;
   // One Event per code, counted up (K08); which session it was says the log.
-  statuses_.WriteEvent(function->second, "SessionFailed",
-                       absl::StrCat(record.status_code(), " ", record.reason()));
+  const std::string code = absl::StrCat(record.status_code());
+  events_.Happened(function->second, "SessionFailed", code,
+                   absl::StrCat(code, " ", record.reason()));
 }
 
 void Operator::Do(const ledger::LogLate& action) {
@@ -263,7 +260,7 @@ void Operator::Do(const ledger::PutBackFinalizer& action) {
 
 void Operator::Do(const ledger::ListPods&) {
   ledger_.OnPodsAsked();
-  pods_.ListAgain();
+  pods_.List();
 }
 
 }  // namespace wsf::control

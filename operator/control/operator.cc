@@ -33,11 +33,12 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
       client_(client),
       measures_(measures),
       options_(std::move(options)),
-      fleet_(options_.surplus, options_.scale_out_per_minute),
+      fleet_(options_.surplus, options_.scale_out_per_minute, options_.pods.Version()),
       reviewer_(client, [this](const std::string& uid) { return fleet_.Find(uid) != nullptr; }),
       statuses_(
           client, options_.public_url, &ledger_, &hosts_,
           [this](const Json& object) { OnFunctionObject(object); }, [this] { Schedule(); }),
+      events_(io, client),
       lost_labels_(io, client),
       functions_(io, client, kFunctionsPath, "websocketfunctions", options_.namespaces, "",
                  {[this](const Json& object) { OnFunctionObject(object); },
@@ -47,7 +48,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
                     // was read has lost its finalizer (ledger/step.h).
                     if (std::exchange(pods_started_, true)) return;
                     ledger_.OnPodsAsked();
-                    pods_.Start();
+                    pods_.List();
                   },
                   [this](const std::string& name, const std::string& error) {
                     OnFault("websocketfunctions", name, error);
@@ -63,7 +64,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
 
 void Operator::Start(std::int64_t term) {
   term_ = term;
-  functions_.Start();
+  functions_.List();
 }
 
 // ---- From the API ----
@@ -105,7 +106,7 @@ void Operator::TellRoutes(const std::set<std::string>& function_keys) {
 void Operator::TellInvalid(const spec::Function& function) {
   if (function.errors.empty() || invalid_[function.uid] == function.generation) return;
   invalid_[function.uid] = function.generation;
-  statuses_.WriteEvent(function, "InvalidSpec", absl::StrJoin(function.errors, "; "));
+  events_.Happened(function, "InvalidSpec", "", absl::StrJoin(function.errors, "; "));
 }
 
 void Operator::OnFunctionGone(const std::string& uid) {
@@ -117,7 +118,7 @@ void Operator::OnFunctionGone(const std::string& uid) {
     gone_.pop_front();
   }
   invalid_.erase(uid);
-  at_max_told_.erase(uid);
+  events_.Forget(uid);
   if (const auto key = fleet_.OnFunctionGone(uid)) {
     ledger_.OnFunctionGone(absl::StrCat(key->substr(0, key->find('/')), "/", uid));
     statuses_.Forget(*key);

@@ -13,6 +13,7 @@
 #include "common/net/sidecar_client.h"
 #include "common/spec/grants.h"
 #include "operator/control/early.h"
+#include "operator/control/events.h"
 #include "operator/control/gateways.h"
 #include "operator/control/history.h"
 #include "operator/control/lost_labels.h"
@@ -147,6 +148,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   Reviewer reviewer_;
   status::Hosts hosts_;
   StatusWriter statuses_;
+  Events events_;
   LostLabels lost_labels_;
   kube::Informers functions_;
   kube::Informers pods_;
@@ -162,7 +164,6 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   std::map<std::string, std::uint64_t> versions_;  // function uid -> the last taken
   std::deque<std::string> gone_;                   // those of versions_ that are gone, oldest first
   std::map<std::string, std::int64_t> invalid_;    // function uid -> generation told
-  std::map<std::string, TimePoint> at_max_told_;   // function uid -> the last Event
   std::set<std::string> asking_;                   // pod uids whose state is being asked
   std::set<std::string> silent_;              // that gave no answer, and are left alone a while
   Recent<bool> gone_pods_{1000};              // an answer that is older may still come

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/observe/log.h"
-#include "common/tls/certificate.h"
 #include "operator/status/status.h"
 
 namespace wsf::control {
@@ -18,8 +17,6 @@ constexpr char kFunctionsPath[] = "/apis/wsf.dev/v1alpha1";
 constexpr auto kStatusInterval = std::chrono::seconds(1);
 constexpr auto kUnansweredPauseMax = std::chrono::seconds(4);
 constexpr auto kRefusedPauseMax = std::chrono::seconds(60);
-// Some 300 bytes each. One that is forgotten is a new Event when it happens again.
-constexpr std::size_t kMaxEvents = 4096;
 
 // Who refuses a status refuses the next one too; who does not answer may do so soon.
 Duration PauseAfter(int failures, int http_status) {
@@ -119,49 +116,6 @@ void StatusWriter::OnWritten(const std::string& key, const std::string& path,
     if (read.ok()) on_object_(read.body);
     on_free_();
   });
-}
-
-// One Event per reason and text, counted up (K08).
-StatusWriter::Event& StatusWriter::CountEvent(const spec::Function& function,
-                                              const std::string& reason,
-                                              const std::string& message) {
-  const std::string key = tls::Sha256(absl::StrCat(function.uid, "/", reason, "/", message));
-  Event& event = events_[key];
-  if (++event.count > 1) return event;
-  event_order_.push_back(key);
-  event.first = Rfc3339Seconds(UnixMicros());
-  event.name = absl::StrCat(function.name, ".", Hex(RandomBytes(8)));
-  if (events_.size() > kMaxEvents) {
-    events_.erase(event_order_.front());
-    event_order_.pop_front();
-  }
-  return event;
-}
-
-void StatusWriter::WriteEvent(const spec::Function& function, const std::string& reason,
-                              const std::string& message) {
-  const auto& [name, first, count] = CountEvent(function, reason, message);
-  const std::string now = Rfc3339Seconds(UnixMicros());
-  const std::string path = absl::StrCat("/api/v1/namespaces/", function.ns, "/events");
-  const Json event = {{"apiVersion", "v1"},
-                      {"kind", "Event"},
-                      {"metadata", {{"name", name}, {"namespace", function.ns}}},
-                      {"involvedObject",
-                       {{"apiVersion", "wsf.dev/v1alpha1"},
-                        {"kind", "WebSocketFunction"},
-                        {"name", function.name},
-                        {"namespace", function.ns},
-                        {"uid", function.uid}}},
-                      {"reason", reason},
-                      {"message", message},
-                      {"type", "Warning"},
-                      {"source", {{"component", "wsf-operator"}}},
-                      {"firstTimestamp", first},
-                      {"lastTimestamp", now},
-                      {"count", count}};
-  if (count == 1) return client_->Create(path, event, [](const kube::Response&) {});
-  const Json patch = {{"count", count}, {"lastTimestamp", now}};
-  client_->Apply(path + "/" + name, kube::Patch::kMerge, patch, [](const kube::Response&) {});
 }
 
 }  // namespace wsf::control

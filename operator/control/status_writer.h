@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -9,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "common/base/ids.h"
 #include "common/base/time.h"
 #include "common/kube/client.h"
 #include "operator/fleet/fleet.h"
@@ -18,10 +16,9 @@
 
 namespace wsf::control {
 
-/// Writes what a person sees of a function: its status, at most once a second and only when it
-/// changed (K07), less often where the API refuses it, and Events, counted up where they repeat
-/// (K08). The ledger's book goes with the status, in one write that holds only for the version last
-/// read.
+/// Writes the status of functions, at most once a second and only when it changed (K07), less often
+/// where the API refuses it. The ledger's book goes with the status, in one write that holds only
+/// for the version last read.
 ///
 /// Threading: confined to the operator's thread.
 class StatusWriter {
@@ -50,8 +47,6 @@ class StatusWriter {
   /// Writes every status that has changed and is due, and looks at no other; returns when the next
   /// one is.
   std::optional<TimePoint> Write(const fleet::Fleet& fleet, TimePoint now);
-  void WriteEvent(const spec::Function& function, const std::string& reason,
-                  const std::string& message);
 
  private:
   struct State {
@@ -63,17 +58,9 @@ class StatusWriter {
     TimePoint next_write;
   };
 
-  struct Event {
-    std::string name;
-    std::string first;  // time
-    int count = 0;
-  };
-
   std::optional<TimePoint> WriteOne(const fleet::Fleet& fleet, const spec::Function& function,
                                     TimePoint now);
   void OnWritten(const std::string& key, const std::string& path, const kube::Response& response);
-  Event& CountEvent(const spec::Function& function, const std::string& reason,
-                    const std::string& message);
 
   kube::Client* const client_;
   const std::string public_url_;
@@ -83,8 +70,6 @@ class StatusWriter {
   const std::function<void()> on_free_;
   std::map<std::string, State> states_;  // by function key
   std::set<std::string> changed_;        // keys: to be looked at
-  std::map<std::string, Event> events_;  // by a hash of what they say, at most kMaxEvents
-  std::deque<std::string> event_order_;  // their keys, oldest first
 };
 
 }  // namespace wsf::control

@@ -14,7 +14,7 @@ struct Counts {
   int open_slots = 0;   ///< of live instances (instanceConcurrency > 1)
   int taken_slots = 0;  ///< of live instances; one where the sessions are not known
   int ending = 0;
-  int outdated = 0;  ///< starting and free ones of an older revision
+  int outdated = 0;  ///< of an older revision, but for live ones that may go on until they end
   int live_sessions = 0;
   int waiting = 0;
   // Of these, what a plan looks for.

@@ -13,6 +13,11 @@ http::Refusal Make(int http_status, int code, Reason reason, std::string message
           std::move(message), 0,    std::move(detail)};
 }
 
+http::Refusal MayPass(http::Refusal refusal) {
+  refusal.may_pass = true;
+  return refusal;
+}
+
 bool IsPullError(const std::string& reason) {
   return reason == "ErrImagePull" || reason == "ImagePullBackOff" || reason == "InvalidImageName" ||
          reason == "ErrImageNeverPull";
@@ -39,14 +44,17 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
   if (server.terminated || server.restarts > 0) {
     const std::string reason = server.terminated ? server.reason : server.last_reason;
     const int exit_code = server.terminated ? server.exit_code : server.last_exit_code;
+    const std::string& words = server.terminated ? server.message : server.last_message;
     if (reason == "OOMKilled") {  // H21
       return Make(502, 434, Reason::kMemoryLimitReached,
                   absl::StrCat("the function's server was killed for its memory before it listened",
-                               "; raise spec.resources.limits.memory"));
+                               "; raise spec.resources.limits.memory"),
+                  words);
     }
     return Make(502, 405, Reason::kContainerStateExited,  // H11
                 absl::StrCat("the function's server exited with status ", exit_code,
-                             " before it listened on port ", function.spec.port));
+                             " before it listened on port ", function.spec.port),
+                words);
   }
   if (pod.ended()) {  // H13 at once: the relay's port was taken, or nothing could be started
     return Make(504, 450, Reason::kInitContainerTimeout,
@@ -60,17 +68,17 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
                              " s; listen on 0.0.0.0, or set spec.port"));
   }
   if (pod.unschedulable) {  // H07
-    return Make(503, 449, Reason::kInsufficientResources,
-                "the cluster has no room for the instance: it could not be scheduled");
+    return MayPass(Make(503, 449, Reason::kInsufficientResources,
+                        "the cluster has no room for the instance: it could not be scheduled"));
   }
   if (pod.sandboxed) {  // H09: a sandbox without a container waits for an image
-    return Make(504, 447, Reason::kPullImageTimeOut,
-                absl::StrCat("the function's image was still being pulled after ",
-                             function.spec.init_timeout_seconds, " s"));
+    return MayPass(Make(504, 447, Reason::kPullImageTimeOut,
+                        absl::StrCat("the function's image was still being pulled after ",
+                                     function.spec.init_timeout_seconds, " s")));
   }
-  return Make(
-      504, 450, Reason::kInitContainerTimeout,  // H13
-      absl::StrCat("the instance did not start within ", function.spec.init_timeout_seconds, " s"));
+  return MayPass(Make(504, 450, Reason::kInitContainerTimeout,  // H13
+                      absl::StrCat("the instance did not start within ",
+                                   function.spec.init_timeout_seconds, " s")));
 }
 
 }  // namespace wsf::fleet

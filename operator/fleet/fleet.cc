@@ -41,7 +41,7 @@ void Fleet::OnFunction(spec::Function function, TimePoint now) {
   const bool recreated = found != functions_.end() && found->second.uid != function.uid;
   if (recreated) starts_.erase(key);
   Starts& starts = starts_[key];
-  const std::string revision = spec::RevisionOf(function, instances::kTemplateVersion);
+  const std::string revision = spec::RevisionOf(function, template_version_);
   if (std::exchange(starts.revision, revision) != revision) {
     starts.revision_since = now;
     starts.failures = 0;  // a new revision is tried at once

@@ -10,13 +10,13 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/bucket.h"
 #include "common/base/reason.h"
 #include "common/base/time.h"
 #include "common/http/refusal.h"
 #include "common/spec/function.h"
 #include "operator/fleet/counts.h"
 #include "operator/fleet/deadlines.h"
-#include "operator/fleet/start_rate.h"
 #include "operator/fleet/waiting_list.h"
 #include "operator/instances/pod.h"
 
@@ -151,9 +151,12 @@ using Action = std::variant<CreateInstance, DeleteInstance, DropInstance, AskSta
 class Fleet {
  public:
   /// `surplus` is how long a free instance above `desired` is kept; `starts_per_minute` how many
-  /// instances of all functions are started at once, and then in a minute (H06).
-  explicit Fleet(Duration surplus, int starts_per_minute = 500)
-      : surplus_(surplus), start_rate_(starts_per_minute) {}
+  /// instances of all functions are started at once, and then in a minute (H06); `template_version`
+  /// what of their pods the functions do not say (instances::PodTemplate).
+  explicit Fleet(Duration surplus, int starts_per_minute = 500, std::string template_version = "")
+      : surplus_(surplus),
+        start_rate_(Duration(std::chrono::minutes(1)) / starts_per_minute, starts_per_minute),
+        template_version_(std::move(template_version)) {}
 
   // ---- What happened ----
   void OnFunction(spec::Function function, TimePoint now);
@@ -320,7 +323,8 @@ class Fleet {
   std::string HomeFor(const std::string& function_key) const;
 
   const Duration surplus_;
-  StartRate start_rate_;
+  Bucket start_rate_;
+  const std::string template_version_;
   bool pods_listed_ = false;
   TimePoint started_;
   std::map<std::string, spec::Function> functions_;  // by key

@@ -86,7 +86,9 @@ Counts Fleet::CountsOf(const Instance& instance) const {
   }
   const bool old = instance.pod.revision != Revision(function->key());
   const bool stale = IsStale(instance, *function);
-  counts.outdated = old ? counts.starting + counts.free : 0;
+  // Of an old revision a session that may go on until it ends holds nothing up.
+  const bool retires = function->spec.live_session_seconds > 0;
+  counts.outdated = old ? counts.starting + counts.free + (retires ? counts.live : 0) : 0;
   counts.current_free = stale ? 0 : counts.free;
   counts.current_starting = stale ? 0 : counts.starting;
   counts.stale_free = stale ? counts.free : 0;

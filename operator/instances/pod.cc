@@ -68,6 +68,8 @@ Json ServerContainer(const spec::Function& function, const std::string& name,
                     {"env", env},
                     {"ports", {{{"name", "server"}, {"containerPort", spec.port}}}},
                     {"resources", spec.resources},
+                    // The end of its log is what its writer is told of a start that failed (K08).
+                    {"terminationMessagePolicy", "FallbackToLogsOnError"},
                     {"securityContext", SecurityContext(kServerUid)}};
   if (!spec.command.empty()) container["command"] = spec.command;
   if (!spec.args.empty()) container["args"] = spec.args;
@@ -137,6 +139,7 @@ ContainerState ParseState(const Json& statuses, const std::string& name) {
     const Json& last = json::Members(status, "lastState", "terminated");
     result.last_exit_code = json::Number(last, "exitCode");
     result.last_reason = json::Text(last, "reason");
+    result.last_message = json::Text(last, "message");
   }
   return result;
 }
@@ -149,10 +152,10 @@ Json MetadataOf(const spec::Function& function, const std::string& name,
   labels["app.kubernetes.io/name"] = function.name;
   labels["app.kubernetes.io/managed-by"] = "wsf";
   Json annotations = {{"sidecar.istio.io/inject", "false"}};
+  annotations.update(json::Members(function.spec.pod, "annotations"));
   if (common.keep_from_eviction) {
     annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] = "false";
   }
-  annotations.update(json::Members(function.spec.pod, "annotations"));
   annotations["kubectl.kubernetes.io/default-container"] = "function";
   const Json owner = {{"apiVersion", "wsf.dev/v1alpha1"},
                       {"kind", "WebSocketFunction"},
@@ -168,6 +171,12 @@ Json MetadataOf(const spec::Function& function, const std::string& name,
 }
 
 }  // namespace
+
+std::string PodTemplate::Version() const {
+  const Json shape = {kTemplateVersion, relay_image, ResourcesOf(relay_resources),
+                      keep_from_eviction};
+  return shape.dump();
+}
 
 Json MakePod(const spec::Function& function, const std::string& name, const std::string& revision,
              const PodTemplate& common) {

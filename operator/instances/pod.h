@@ -26,7 +26,7 @@ inline constexpr char kLedgerFinalizer[] = "wsf.dev/ledger";
 inline constexpr std::int64_t kEndedGraceSeconds = 2;
 
 /// Raise it when MakePod changes, so that instances are replaced (contracts.md, `revision`).
-inline constexpr char kTemplateVersion[] = "4";
+inline constexpr char kTemplateVersion[] = "5";
 
 /// What a relay is given (K23), as quantities; "" = none.
 struct RelayResources {
@@ -45,6 +45,10 @@ struct PodTemplate {
   std::string operator_authority;   ///< PEM; the next two are the admission certificate
   std::string relay_certificate;
   std::string relay_key;
+
+  /// What of it makes another revision: instances are replaced when it changes. Certificates and
+  /// addresses hold for those that run.
+  std::string Version() const;
 };
 
 /// The pod of one instance, shape of architecture.md: the relay is the main container, the user's
@@ -60,9 +64,10 @@ struct ContainerState {
   int exit_code = 0;
   int restarts = 0;
   std::string reason;         ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
-  std::string message;        ///< of waiting or terminated; the relay's termination message
+  std::string message;        ///< of waiting or terminated; a relay's report, a server's log
   std::int64_t finished = 0;  ///< when it terminated, Unix microseconds; 0 = not told
   std::string last_reason;    ///< why it ended before it was started again: OOMKilled, Error
+  std::string last_message;   ///< the end of its log then
   int last_exit_code = 0;
 };
 

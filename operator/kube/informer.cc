@@ -53,9 +53,22 @@ std::string Informer::Query(const std::string& more) const {
   return query.empty() ? path_ : path_ + "?" + query;
 }
 
+void Informer::Enter(State state) {
+  ++states_;
+  timer_.cancel();
+  state_ = std::move(state);
+}
+
+// `function` for as long as this state lasts.
+template <typename Function>
+auto Informer::InThisState(Function function) {
+  return [this, number = states_, function](const auto& value) {
+    if (number == states_) function(value);
+  };
+}
+
 void Informer::List() {
-  ++lists_;
-  unseen_ = known_;
+  Enter(Listing{known_});
   ListPage("");
 }
 
@@ -63,38 +76,33 @@ void Informer::List() {
 void Informer::ListPage(const std::string& more) {
   std::string query = absl::StrCat("limit=", kPageSize);
   if (!more.empty()) absl::StrAppend(&query, "&continue=", more);
-  client_->Get(Query(query), [this, number = lists_](const Response& response) {
-    if (number == lists_) OnPage(response);
-  });
-}
-
-void Informer::ListAgain() {
-  watch_.reset();
-  timer_.cancel();
-  List();
+  client_->Get(Query(query), InThisState([this](const Response& response) { OnPage(response); }));
 }
 
 void Informer::OnPage(const Response& response) {
   if (!response.ok() || VersionOf(response.body).empty()) {
     observe::Log(observe::Level::kWarning, "list failed",
                  {{"path", path_}, {"error", response.Message()}});
-    return Again([this] { List(); });
+    return Pause(&Informer::List);
   }
+  const int number = states_;  // whoever is told may want another list
+  auto& unseen = std::get<Listing>(state_).unseen;
   for (const Json& item : json::Items(response.body, "items")) {
     if (UidOf(item).empty()) continue;  // no object
-    unseen_.erase(NameOf(item));
+    unseen.erase(NameOf(item));
     Tell(item);
+    if (number != states_) return;
   }
   const std::string more = json::Text(response.body, "metadata", "continue");
   if (!more.empty()) return ListPage(more);
-  expired_ = false;
-  for (const auto& [name, uid] : std::exchange(unseen_, {})) {
+  version_ = VersionOf(response.body);
+  for (const auto& [name, uid] : std::exchange(unseen, {})) {
     known_.erase(name);
     callbacks_.on_gone(uid);
+    if (number != states_) return;
   }
-  version_ = VersionOf(response.body);
   callbacks_.on_listed();
-  Watch();
+  if (number == states_) Watch();
 }
 
 // An object of the same name and another uid says that the old one has gone, whether or not its
@@ -111,24 +119,23 @@ void Informer::Tell(const Json& object) {
 }
 
 void Informer::Watch() {
-  watch_ = client_->StartWatch(
-      Query("watch=1&allowWatchBookmarks=true&resourceVersion=" + version_),
-      [this](const std::string& line) { OnLine(line); },
-      [this](const absl::Status& status) { OnEnd(status); });
+  Enter(Watching());
+  auto watch =
+      client_->StartWatch(Query("watch=1&allowWatchBookmarks=true&resourceVersion=" + version_),
+                          InThisState([this](const std::string& line) { OnLine(line); }),
+                          InThisState([this](const absl::Status& status) { OnEnd(status); }));
+  std::get<Watching>(state_).watch = std::move(watch);
 }
 
 void Informer::OnLine(const std::string& line) {
-  if (expired_) return;  // what a server tells behind an error has a gap before it
   const Json event = Json::parse(line, nullptr, false);
   const std::string type = json::Text(event, "type");
   const Json& object = json::Members(event, "object");
-  if (!IsChange(type, object)) {
-    // 410, a cache of the API server that has fallen behind, or an answer that is no watch: only a
-    // list tells what is there. Not every server ends the watch then.
-    expired_ = true;
-    return Again([this] { ListAgain(); });
-  }
+  // 410, a cache of the API server that has fallen behind, or an answer that is no watch: only a
+  // list tells what is there, and what follows here has a gap before it.
+  if (!IsChange(type, object)) return Pause(&Informer::List);
   back_off_ = kBackOff;
+  version_ = VersionOf(object);
   if (type == "DELETED") {
     const auto known = known_.find(NameOf(object));
     if (known != known_.end() && known->second == UidOf(object)) known_.erase(known);
@@ -136,21 +143,19 @@ void Informer::OnLine(const std::string& line) {
   } else if (type != "BOOKMARK") {
     Tell(object);
   }
-  version_ = VersionOf(object);
 }
 
 void Informer::OnEnd(const absl::Status& status) {
-  if (expired_) return;  // the list is on its way
   // What an API server refuses says nothing of what has changed meanwhile.
-  if (absl::IsFailedPrecondition(status)) return Again([this] { List(); });
-  Again([this] { Watch(); });
+  Pause(absl::IsFailedPrecondition(status) ? &Informer::List : &Informer::Watch);
 }
 
-void Informer::Again(std::function<void()> what) {
+void Informer::Pause(void (Informer::*then)()) {
+  Enter(Pausing());
   timer_.expires_after(back_off_);
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
-  timer_.async_wait([what = std::move(what)](const boost::system::error_code& error) {
-    if (!error) what();
+  timer_.async_wait([this, number = states_, then](const boost::system::error_code& error) {
+    if (!error && number == states_) (this->*then)();
   });
 }
 

@@ -24,18 +24,9 @@ Informers::Informers(boost::asio::io_context& io, Client* client, const std::str
   }
 }
 
-void Informers::AwaitAll() {
+void Informers::List() {
   for (std::size_t i = 0; i < informers_.size(); ++i) unlisted_.insert(i);
-}
-
-void Informers::Start() {
-  AwaitAll();
-  for (const auto& each : informers_) each->Start();
-}
-
-void Informers::ListAgain() {
-  AwaitAll();
-  for (const auto& each : informers_) each->ListAgain();
+  for (const auto& each : informers_) each->List();
 }
 
 }  // namespace wsf::kube

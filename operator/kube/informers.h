@@ -12,7 +12,7 @@ namespace wsf::kube {
 
 /// One Informer for all namespaces, or one for each of those that the operator may see (K30): a
 /// namespaced Role allows no list of all. To its user it is one; on_listed is called when each has
-/// been listed since Start or ListAgain.
+/// been listed since List.
 ///
 /// Threading: confined to the operator's thread.
 class Informers {
@@ -22,12 +22,10 @@ class Informers {
             const std::string& resource, const std::vector<std::string>& namespaces,
             const std::string& selector, Informer::Callbacks callbacks);
 
-  void Start();
-  void ListAgain();
+  /// Lists consistently from now on, whatever is under way.
+  void List();
 
  private:
-  void AwaitAll();
-
   std::vector<std::unique_ptr<Informer>> informers_;
   std::set<std::size_t> unlisted_;  // of informers_
 };

@@ -62,8 +62,8 @@ Conditions Judge(const Facts& facts) {
   if (facts.failure) {
     const http::Refusal& failure = *facts.failure;
     const std::string what = http::FullMessage(failure);
-    return {
-        {"Ready", false, failure.reason, what}, settled, {"Stalled", true, failure.reason, what}};
+    if (!failure.may_pass) well = {"Stalled", true, failure.reason, what};
+    return {{"Ready", false, failure.reason, what}, settled, well};
   }
   return {{"Ready", true, "Serving", "connections are served"}, settled, well};
 }

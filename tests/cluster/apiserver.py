@@ -3,6 +3,7 @@
 import json
 import pathlib
 import subprocess
+import threading
 from collections.abc import Iterator
 
 from kubectl import TOOLS, Kubectl, Refused, namespace, wait_for
@@ -24,6 +25,8 @@ class ApiServer:
         self.authority.issue("server", "/CN=kube-apiserver", "IP:127.0.0.1,DNS:localhost")
         self.authority.issue("admin", "/O=system:masters/CN=admin")
         self.processes: list[subprocess.Popen] = []
+        self._stopping = threading.Event()
+        self._keeper: threading.Thread | None = None
         store, peers, port = free_ports(3)
         self.url = f"https://127.0.0.1:{port}"
         self.kubectl = Kubectl(self.authority.kubeconfig("admin", self.url))
@@ -41,9 +44,9 @@ class ApiServer:
             raise
 
     def _run(self, program, *arguments) -> None:
-        log = (self.folder / f"{pathlib.Path(program).name}.log").open("wb")
-        self.processes.append(subprocess.Popen([str(program), *map(str, arguments)], stdout=log,
-                                               stderr=log, stdin=subprocess.DEVNULL))
+        with (self.folder / f"{pathlib.Path(program).name}.log").open("ab") as log:
+            self.processes.append(subprocess.Popen([str(program), *map(str, arguments)], stdout=log,
+                                                   stderr=log, stdin=subprocess.DEVNULL))
 
     def _flags(self, store: int, port: int) -> list[str]:
         pki = self.authority.folder
@@ -58,6 +61,18 @@ class ApiServer:
                 f"--service-account-issuer={issuer}", f"--api-audiences={issuer}",
                 "--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16",
                 f"--audit-policy-file={policy}", f"--audit-log-path={self.folder}/audit.log"]
+
+    def keep(self) -> None:
+        """From here on what ends is started again, as a kubelet does with a static pod."""
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(0.2):
+            for process in list(self.processes):
+                if process.poll() is not None:
+                    self.processes.remove(process)
+                    self._run(*process.args)
 
     def _is_ready(self) -> bool:
         for process in self.processes:
@@ -88,7 +103,7 @@ class ApiServer:
         """Of the audit log, of users with this in their name, that are about an object."""
         for line in (self.folder / "audit.log").read_text().splitlines():
             event = json.loads(line)
-            if user in event["user"]["username"] and "objectRef" in event:
+            if user in event["user"].get("username", "") and "objectRef" in event:
                 yield event
 
     def calls_of(self, user: str) -> set[tuple[str, str, str]]:
@@ -106,6 +121,9 @@ class ApiServer:
                 if event["annotations"]["authorization.k8s.io/decision"] == "forbid"]
 
     def close(self) -> None:
+        self._stopping.set()
+        if self._keeper is not None:
+            self._keeper.join()
         for process in reversed(self.processes):
             process.kill()
             process.wait()

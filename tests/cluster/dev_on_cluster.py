@@ -178,6 +178,7 @@ class ClusterDev:
         self.records = Records(options.records)
         self.function = function_of(options)
         self.api = start_api(options.data)
+        self.api.keep()
 
     def run(self) -> int:
         try:

@@ -18,14 +18,14 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class Replica:
     """Its ports are the usual ones on an address of its own, so that it is told from others by
-    address, as pods are."""
+    address, as pods are. `kubeconfig` is another than one with a token of its account."""
 
     def __init__(self, api, programs: pathlib.Path, folder: pathlib.Path, system: str,
-                 flags: tuple[str, ...] = ()):
+                 flags: tuple[str, ...] = (), kubeconfig: pathlib.Path | None = None):
         self.ip = address()
         self.name = f"operator-{self.ip.replace('.', '-')}"
         self.log = folder / f"{self.name}.log"
-        kubeconfig = api.kubeconfig_of("wsf-operator", system)
+        kubeconfig = kubeconfig or api.kubeconfig_of("wsf-operator", system)
         ports = {"sidecar": 9443, "gateway": 9444, "sessions": 9445, "admin": 8081}
         listen = [f"--{name}-listen={self.ip}:{port}" for name, port in ports.items()]
         self.process = subprocess.Popen(

@@ -37,6 +37,7 @@ using kube::Response;
 
 constexpr int kTokenSeconds = 3600;
 constexpr std::chrono::seconds kLastGrace(2);
+constexpr std::chrono::milliseconds kAgain(200);
 
 void WriteSecret(const std::string& path, const std::string& text) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -76,8 +77,8 @@ class LocalPod : public std::enable_shared_from_this<LocalPod> {
                           {"kind", "Binding"},
                           {"metadata", {{"name", name_}}},
                           {"target", {{"kind", "Node"}, {"name", "local"}}}};
-    client_->Create(path_ + "/binding", binding,
-                    [self = shared_from_this()](const Response&) { self->AskForToken(); });
+    Persist([=, this](Callback done) { client_->Create(path_ + "/binding", binding, done); },
+            [this](const Response&) { AskForToken(); });
   }
 
   void Delete(std::chrono::seconds grace) {
@@ -95,6 +96,21 @@ class LocalPod : public std::enable_shared_from_this<LocalPod> {
   bool idle() const { return runner_ == nullptr || gone_; }
 
  private:
+  using Callback = kube::Client::Callback;
+
+  // Until an API server has done it, or has said that the pod is not there or another one: it may
+  // be away, and it refuses everybody while it starts.
+  void Persist(std::function<void(Callback)> send, std::function<void(const Response&)> then) {
+    send([self = shared_from_this(), send, then](const Response& response) {
+      const int status = response.status;
+      if (response.ok() || status == 404 || status == 409 || status == 422) return then(response);
+      const auto timer = std::make_shared<boost::asio::steady_timer>(self->io_, kAgain);
+      timer->async_wait([self, timer, send, then](const boost::system::error_code& error) {
+        if (!error) self->Persist(send, then);
+      });
+    });
+  }
+
   void AskForToken() {
     if (deleting_) return Remove();
     const Json bound = {
@@ -105,11 +121,12 @@ class LocalPod : public std::enable_shared_from_this<LocalPod> {
                            {{"audiences", {"wsf-operator"}},
                             {"expirationSeconds", kTokenSeconds},
                             {"boundObjectRef", bound}}}};
-    client_->Create(namespace_path_ + "/serviceaccounts/default/token", request,
-                    [self = shared_from_this()](const Response& response) {
-                      if (!response.ok()) return Say("! no token: " + response.Message());
-                      self->Run(response.body["status"].value("token", ""));
-                    });
+    const std::string path = namespace_path_ + "/serviceaccounts/default/token";
+    Persist([=, this](Callback done) { client_->Create(path, request, done); },
+            [this](const Response& response) {
+              if (!response.ok()) return Say("! no token: " + response.Message());
+              Run(response.body["status"].value("token", ""));
+            });
   }
 
   void Run(const std::string& token) {
@@ -147,15 +164,18 @@ class LocalPod : public std::enable_shared_from_this<LocalPod> {
     reporting_ = true;
     const Json patch = {{"metadata", {{"uid", pod_["metadata"]["uid"]}}}, {"status", status_}};
     status_ = nullptr;
-    client_->Apply(path_ + "/status", kube::Patch::kMerge, patch,
-                   [self = shared_from_this()](const Response& response) {
-                     self->reporting_ = false;
-                     if (!response.ok() && response.status != 404) {
-                       Say("! no status: " + response.Message());
-                     }
-                     self->Report();
-                     if (self->removing_) self->Remove();
-                   });
+    Persist(
+        [=, this](Callback done) {
+          client_->Apply(path_ + "/status", kube::Patch::kMerge, patch, done);
+        },
+        [this](const Response& response) {
+          reporting_ = false;
+          if (!response.ok() && response.status != 404) {
+            Say("! no status: " + response.Message());
+          }
+          Report();
+          if (removing_) Remove();
+        });
   }
 
   // After the last status: the operator reads how the containers ended.
@@ -167,7 +187,8 @@ class LocalPod : public std::enable_shared_from_this<LocalPod> {
                           {"kind", "DeleteOptions"},
                           {"gracePeriodSeconds", 0},
                           {"preconditions", {{"uid", pod_["metadata"]["uid"]}}}};
-    client_->Delete(path_, options, [self = shared_from_this()](const Response&) {});
+    Persist([=, this](Callback done) { client_->Delete(path_, options, done); },
+            [](const Response&) {});
   }
 
   boost::asio::io_context& io_;
@@ -209,7 +230,7 @@ class LocalNode {
 
   void Start() {
     Say(Json{{"platform", addresses_.Platform()}}.dump());
-    if (!sidecar_.empty()) pods_.Start();
+    if (!sidecar_.empty()) pods_.List();
   }
 
   void Stop() {

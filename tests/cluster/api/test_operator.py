@@ -169,6 +169,42 @@ def test_K22_what_the_administrator_allows_is_in_the_pod(api, replicas, namespac
     assert pod["spec"]["automountServiceAccountToken"] is False
 
 
+def test_D36_K22_every_field_of_a_pod_is_admitted_and_stays(api, replicas, namespace):
+    api.kubectl("create", "serviceaccount", "worker", "-n", namespace)
+    api.kubectl("create", "priorityclass", f"{namespace}-low", "--value=1")
+    api.kubectl.apply({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "handler": "h",
+                       "metadata": {"name": f"{namespace}-safe"}})
+    spec = {
+        "image": IMAGE, "warmInstances": 1, "serviceAccountName": "worker",
+        "priorityClassName": f"{namespace}-low", "runtimeClassName": f"{namespace}-safe",
+        "envFrom": [{"prefix": "P_", "configMapRef": {"name": "c", "optional": True}}],
+        "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}],
+        "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": True}],
+        "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "s"}],
+        "nodeSelector": {"disk": "fast"}, "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "topologySpreadConstraints": [{"maxSkew": 2, "topologyKey": "zone",
+                                       "whenUnsatisfiable": "ScheduleAnyway"}],
+        "runAsUser": 7, "runAsGroup": 8, "fsGroup": 9,
+        "labels": {"team": "a"}, "annotations": {"note": "b"}}
+    api.kubectl.apply(function("echo", namespace, **spec))
+    replicas("--allow-service-account=worker", f"--allow-priority-class={namespace}-low",
+             f"--allow-runtime-class={namespace}-safe").await_leading()
+    pod, = wait_for(lambda: api.kubectl.pods(namespace), "a pod")
+    server, = pod["spec"]["initContainers"]
+    for field in ("envFrom", "volumeMounts", "imagePullPolicy"):
+        assert server[field] == spec[field], field
+    for field in ("serviceAccountName", "priorityClassName", "runtimeClassName", "imagePullSecrets",
+                  "nodeSelector"):
+        assert pod["spec"][field] == spec[field], field
+    assert spec["tolerations"][0] in pod["spec"]["tolerations"]
+    assert pod["spec"]["volumes"][0] == spec["volumes"][0]
+    spread, = pod["spec"]["topologySpreadConstraints"]
+    assert spread.items() > spec["topologySpreadConstraints"][0].items()
+    assert server["securityContext"]["runAsUser"] == 7 and server["securityContext"]["runAsGroup"] == 8
+    assert pod["spec"]["securityContext"]["fsGroup"] == 9
+    assert pod["metadata"]["labels"]["team"] == "a" and pod["metadata"]["annotations"]["note"] == "b"
+
+
 def test_K30_an_operator_of_some_namespaces_needs_no_right_in_others(api, replicas, namespace):
     served, system = namespace, f"{namespace}-system"
     api.install(system, [served])

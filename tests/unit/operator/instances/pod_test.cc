@@ -37,6 +37,94 @@ TEST(Pod, S8ARelayIsWhereItsPodIs) {
   EXPECT_FALSE(pod.MayBeAt("10.0.0.7:80"));
 }
 
+// Each field of a pod that a function may have, with a value of its own: one that is forgotten is
+// found, and one that is added later too.
+TEST(Pod, D36_every_field_of_the_function_is_in_its_pod) {
+  const Json spec = {
+      {"image", "i"},
+      {"command", {"c"}},
+      {"args", {"a"}},
+      {"workingDir", "/w"},
+      {"env", {{{"name", "E"}, {"value", "1"}}}},
+      {"resources", {{"limits", {{"cpu", "1"}}}}},
+      {"envFrom", {{{"configMapRef", {{"name", "c"}}}}}},
+      {"volumes", {{{"name", "v"}, {"emptyDir", Json::object()}}}},
+      {"volumeMounts", {{{"name", "v"}, {"mountPath", "/v"}}}},
+      {"imagePullPolicy", "Always"},
+      {"imagePullSecrets", {{{"name", "s"}}}},
+      {"serviceAccountName", "sa"},
+      {"runtimeClassName", "rc"},
+      {"priorityClassName", "pc"},
+      {"nodeSelector", {{"disk", "fast"}}},
+      {"tolerations", {{{"key", "k"}, {"operator", "Exists"}}}},
+      {"topologySpreadConstraints",
+       {{{"maxSkew", 1}, {"topologyKey", "z"}, {"whenUnsatisfiable", "ScheduleAnyway"}}}},
+      {"runAsUser", 7},
+      {"runAsGroup", 8},
+      {"fsGroup", 9},
+      {"labels", {{"team", "t"}}},
+      {"annotations", {{"note", "n"}}}};
+  for (const char* field : spec::kPodFields) EXPECT_TRUE(spec.contains(field)) << field;
+  const spec::Function function =
+      spec::ParseFunction({{"metadata", {{"name", "f"}, {"namespace", "n"}}}, {"spec", spec}});
+  ASSERT_TRUE(function.errors.empty()) << function.errors.front();
+  const Json pod = MakePod(function, "f-1-0", "f-1", PodTemplate());
+  const Json& server = pod["spec"]["initContainers"][0];
+  const Json& relay = pod["spec"]["containers"][0];
+  for (const char* field : {"image", "command", "args", "workingDir", "resources", "envFrom",
+                            "volumeMounts", "imagePullPolicy"}) {
+    EXPECT_EQ(server.value(field, Json()), spec[field]) << field;
+    EXPECT_NE(relay.value(field, Json()), spec[field]) << field << " is the server's alone";
+  }
+  for (const char* field : {"imagePullSecrets", "serviceAccountName", "runtimeClassName",
+                            "priorityClassName", "nodeSelector", "tolerations"}) {
+    EXPECT_EQ(pod["spec"].value(field, Json()), spec[field]) << field;
+  }
+  EXPECT_EQ(server["env"][0], spec["env"][0]);
+  EXPECT_EQ(pod["spec"]["volumes"][0], spec["volumes"][0]);
+  EXPECT_EQ(pod["spec"]["topologySpreadConstraints"][0]["topologyKey"], "z");
+  EXPECT_EQ(server["securityContext"]["runAsUser"], 7);
+  EXPECT_EQ(server["securityContext"]["runAsGroup"], 8);
+  EXPECT_EQ(pod["spec"]["securityContext"]["fsGroup"], 9);
+  EXPECT_EQ(pod["metadata"]["labels"]["team"], "t");
+  EXPECT_EQ(pod["metadata"]["annotations"]["note"], "n");
+}
+
+TEST(Pod, K25_whom_the_administrator_keeps_from_eviction_stays) {
+  spec::Function function;
+  const std::string name = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+  function.spec.pod["annotations"][name] = "true";
+  PodTemplate common;
+  common.keep_from_eviction = true;
+  EXPECT_EQ(MakePod(function, "f-1-0", "f-1", common)["metadata"]["annotations"][name], "false");
+}
+
+TEST(Pod, D36_S3_05_another_relay_is_another_revision_and_another_certificate_is_none) {
+  PodTemplate one;
+  one.relay_image = "relay:1";
+  PodTemplate other = one;
+  other.relay_certificate = "another";
+  other.operator_authority = "another";
+  EXPECT_EQ(one.Version(), other.Version());
+  other.relay_image = "relay:2";
+  EXPECT_NE(one.Version(), other.Version());
+  spec::Function function;
+  function.name = "f";
+  EXPECT_NE(spec::RevisionOf(function, one.Version()), spec::RevisionOf(function, other.Version()));
+}
+
+// What its server wrote last is why it could not start (K08).
+TEST(Pod, K08_the_end_of_a_servers_log_is_read) {
+  const Json last = {{"terminated", {{"exitCode", 3}, {"message", "no such table"}}}};
+  const Json server = {{"name", "function"}, {"restartCount", 1}, {"lastState", last}};
+  const Pod pod = ParsePod({{"status", {{"initContainerStatuses", {server}}}}});
+  EXPECT_EQ(pod.server.last_message, "no such table");
+  const Json made = MakePod(spec::Function(), "f-1-0", "f-1", PodTemplate());
+  EXPECT_EQ(made["spec"]["initContainers"][0]["terminationMessagePolicy"], "FallbackToLogsOnError");
+  EXPECT_FALSE(made["spec"]["containers"][0].contains("terminationMessagePolicy"))
+      << "the relay's is its report";
+}
+
 TEST(Pod, K20P15AServerThatHearsNoSignalIsGoneSoonAfterItsSessions) {
   spec::Function function;
   function.spec.close_timeout_seconds = 7;

@@ -57,7 +57,7 @@ class Api : public Client {
 class InformerTest : public testing::Test {
  protected:
   InformerTest() {
-    informer_.Start();
+    informer_.List();
     api_.AnswerList({Object("a", "ua", 1), Object("b", "ub", 2)}, 5);
   }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/tables/table.h"
+
 namespace wsf::status {
 namespace {
 
@@ -77,6 +79,33 @@ TEST_F(StatusTest, K04_a_failed_start_is_stalled) {
   failure_ = http::Refusal{502, 444, "PullImageFailed", "no such image", 0};
   EXPECT_EQ(Told("Ready"), "False PullImageFailed");
   EXPECT_EQ(Told("Stalled"), "True PullImageFailed");
+}
+
+// What Flux and Argo CD make of it: tests/delivery/test_health.py.
+TEST_F(StatusTest, K04_every_state_is_told_as_its_table_says) {
+  int told = 0;
+  for (const Json& row : tables::Read("health.yaml")) {
+    if (!row.contains("conditions")) continue;
+    const Json facts = row.value("facts", Json::object());
+    const Json object = row.value("object", Json::object());
+    const Json spec = object.value("spec", Json::object());
+    function_.spec.suspend = spec.value("suspend", false);
+    function_.spec.max_instances.reset();
+    if (spec.contains("maxInstances")) function_.spec.max_instances = spec["maxInstances"];
+    function_.errors = facts.value("errors", std::vector<std::string>());
+    counts_.outdated = facts.value("outdated", 0);
+    lost_ = facts.value("lost", std::map<std::string, std::string>());
+    failure_.reset();
+    if (const Json failure = facts.value("failure", Json()); !failure.is_null()) {
+      failure_ = http::Refusal{502, failure["code"], failure["reason"], "why", 0};
+      failure_->may_pass = failure.value("mayPass", false);
+    }
+    for (const auto& [type, expected] : row["conditions"].items()) {
+      EXPECT_EQ(Told(type), expected.get<std::string>()) << row["name"];
+    }
+    ++told;
+  }
+  EXPECT_GE(told, 12);
 }
 
 TEST_F(StatusTest, K07_nothing_changes_while_nothing_happens) {

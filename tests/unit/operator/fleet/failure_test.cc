@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "operator/fleet/failure.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+
+namespace wsf::fleet {
+namespace {
+
+TEST(StartFailure, K08_H11_D37_the_last_words_of_a_server_are_for_its_writer_alone) {
+  instances::Pod pod;
+  pod.server.restarts = 1;
+  pod.server.last_exit_code = 3;
+  pod.server.last_message = "secret table is missing";
+  const auto again = StartFailure(pod, spec::Function(), InitTime::kLeft);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->code, 405);
+  EXPECT_FALSE(absl::StrContains(again->message, "secret")) << "strangers read it";
+  EXPECT_TRUE(absl::StrContains(http::FullMessage(*again), "secret table is missing"));
+  pod.server.terminated = true;
+  pod.server.message = "another word";
+  const auto now = StartFailure(pod, spec::Function(), InitTime::kLeft);
+  EXPECT_TRUE(absl::StrContains(http::FullMessage(*now), "another word"));
+}
+
+TEST(StartFailure, K04_H07_H09_H13_what_waiting_may_cure) {
+  const auto may_pass = [](const instances::Pod& pod) {
+    return StartFailure(pod, spec::Function(), InitTime::kOver)->may_pass;
+  };
+  instances::Pod pod;
+  EXPECT_TRUE(may_pass(pod)) << "a slow node";
+  pod.unschedulable = true;
+  EXPECT_TRUE(may_pass(pod));
+  pod.unschedulable = false;
+  pod.sandboxed = true;
+  EXPECT_TRUE(may_pass(pod)) << "a slow registry";
+  pod.server.running = true;
+  EXPECT_FALSE(may_pass(pod)) << "it does not listen";
+  instances::Pod over;
+  over.relay.terminated = true;
+  EXPECT_FALSE(may_pass(over)) << "450 too, but the relay's port is taken";
+}
+
+}  // namespace
+}  // namespace wsf::fleet
