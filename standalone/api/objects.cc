@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_join.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
 #include "common/json/read.h"
-#include "common/spec/crd.h"
-#include "common/spec/function.h"
 #include "common/spec/schema.h"
+#include "standalone/api/checks.h"
 #include "standalone/api/managers.h"
 
 namespace wsf::api {
@@ -26,11 +24,6 @@ std::string Now() { return Rfc3339Seconds(UnixMicros()); }
 bool HasManagers(const Resource& resource) {
   const std::string_view plural = resource.plural;
   return plural != "pods" && plural != "events" && plural != "leases";
-}
-
-const Json& SchemaOf(const Resource& resource) {
-  static const auto* const kNone = new Json(Json::object());
-  return IsFunction(resource) ? spec::FunctionSchema() : *kNone;
 }
 
 Json WithoutStatus(const Resource& resource, Json object) {
@@ -51,6 +44,10 @@ Error ConflictOf(const std::vector<Managers::Conflict>& conflicts) {
   return Conflict(what);
 }
 
+bool IsNamespace(const Resource& resource) {
+  return std::string_view(resource.plural) == "namespaces";
+}
+
 bool HasNewFinalizer(const Json& stored, const Json& metadata) {
   if (!stored.contains("deletionTimestamp")) return false;
   const Json& old = json::Items(stored, "finalizers");
@@ -58,90 +55,6 @@ bool HasNewFinalizer(const Json& stored, const Json& metadata) {
   return std::any_of(now.begin(), now.end(), [&old](const Json& each) {
     return std::find(old.begin(), old.end(), each) == old.end();
   });
-}
-
-// DNS label or subdomain (RFC 1123), as Kubernetes wants names.
-bool IsName(const std::string& name) {
-  const auto valid = [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  };
-  return !name.empty() && name.size() <= 253 && name.front() != '-' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), valid);
-}
-
-// What the operator and the runtime rely on: a function's status is what its definition says, a pod
-// has the parts that every pod has. A cluster's API server refuses more, by schemas that are not
-// here.
-std::optional<Error> CheckStatus(const Resource& resource, const Json& object) {
-  const Json& status = json::At(object, "status");
-  if (!status.is_null() && !status.is_object()) return BadRequest("status must be an object");
-  if (!IsFunction(resource) || status.is_null()) return std::nullopt;
-  std::vector<std::string> errors;
-  spec::CheckSchema(SchemaOf(resource)["properties"]["status"], status, "status", &errors);
-  if (errors.empty()) return std::nullopt;
-  return Invalid(absl::StrJoin(errors, ", "));
-}
-
-std::optional<Error> CheckPod(const Json& pod) {
-  if (!json::At(pod, "spec").is_object()) return BadRequest("spec must be an object");
-  for (const char* list : {"containers", "initContainers"}) {
-    const Json& containers = json::At(pod, "spec", list);
-    if (!containers.is_null() && !containers.is_array()) {
-      return BadRequest(std::string("spec.") + list + " must be a list");
-    }
-    for (const Json& each : json::AsItems(containers)) {
-      if (json::Text(each, "name").empty()) {
-        return BadRequest(std::string("spec.") + list + " must be containers, each with a name");
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-// The C++ validator; the schema's own part comes with the CRD.
-std::optional<Error> Validate(const Resource& resource, const Json& object, const Json* old) {
-  if (IsPod(resource)) return CheckPod(object);
-  if (!IsFunction(resource)) return std::nullopt;
-  const spec::Function function = spec::ParseFunction(object);
-  std::string what;
-  for (const std::string& each : function.errors) what += (what.empty() ? "" : ", ") + each;
-  const auto protocol = [](const Json& of) { return json::TextOr("WS", of, "spec", "protocol"); };
-  if (old != nullptr && protocol(*old) != protocol(object)) {
-    what = "spec.protocol cannot be changed";
-  }
-  if (what.empty()) return std::nullopt;
-  return Invalid("WebSocketFunction.wsf.dev \"" + function.name + "\" is invalid: " + what);
-}
-
-bool IsMapOfTexts(const Json& map) {
-  return map.is_object() &&
-         std::all_of(map.begin(), map.end(), [](const Json& value) { return value.is_string(); });
-}
-
-// What everything else here relies on: a stored object's metadata has the right types.
-std::optional<Error> CheckMetadata(const Json& metadata) {
-  for (const char* text :
-       {"name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
-    if (metadata.contains(text) && !metadata[text].is_string() && !metadata[text].is_null()) {
-      return BadRequest(std::string("metadata.") + text + " must be a string");
-    }
-  }
-  for (const char* map : {"labels", "annotations"}) {
-    if (metadata.contains(map) && !metadata[map].is_null() && !IsMapOfTexts(metadata[map])) {
-      return BadRequest(std::string("metadata.") + map + " must be a map of strings");
-    }
-  }
-  for (const char* list : {"finalizers", "ownerReferences"}) {
-    if (!json::At(metadata, list).is_null() && !json::At(metadata, list).is_array()) {
-      return BadRequest("metadata.finalizers and metadata.ownerReferences must be lists");
-    }
-  }
-  for (const Json& owner : json::Items(metadata, "ownerReferences")) {
-    if (!owner.is_object() || !json::At(owner, "uid").is_string()) {
-      return BadRequest("metadata.ownerReferences must be a list of references");
-    }
-  }
-  return std::nullopt;
 }
 
 std::optional<Error> CheckPreconditions(const Json& wanted, const Json& stored,
@@ -166,13 +79,28 @@ Result<Json> Objects::Create(const Resource& resource, const std::string& ns, Js
   return Add(resource, ns, std::move(object), by, "Update");
 }
 
+std::optional<Error> Objects::CheckNew(const Resource& resource, const std::string& ns,
+                                       const Json& metadata) const {
+  if (!json::Text(metadata, "resourceVersion").empty()) {
+    return Error{500, "", "resourceVersion should not be set on objects to be created"};
+  }
+  if (!resource.namespaced) return std::nullopt;
+  if (ns.empty()) return Error{404, "NotFound", "name a namespace: /namespaces/NAME/..."};
+  if (const auto error = CheckPlace(metadata, ns, json::Text(metadata, "name"))) return error;
+  const Resource& namespaces = *FindResource("/api/v1", "namespaces");
+  if (store_->Find(namespaces, "", ns) == nullptr) return NotFound(namespaces.plural, ns);
+  return std::nullopt;
+}
+
 Result<Json> Objects::Add(const Resource& resource, const std::string& ns, Json object,
                           const Writer& by, const char* operation) {
   if (!object.is_object()) return BadRequest("the body is no object");
   Json& metadata = object["metadata"];
   if (metadata.is_null()) metadata = Json::object();
   if (!metadata.is_object()) return BadRequest("metadata is no object");
+  if (const auto error = CheckKind(resource, object)) return *error;
   if (const auto error = CheckMetadata(metadata)) return *error;
+  if (const auto error = CheckNew(resource, ns, metadata)) return *error;
   const std::string prefix = json::Text(metadata, "generateName");
   if (!prefix.empty() && json::Text(metadata, "name").empty()) {
     metadata["name"] = prefix + NewUuid().substr(0, kGeneratedLength);
@@ -186,6 +114,10 @@ Result<Json> Objects::Add(const Resource& resource, const std::string& ns, Json 
                  std::string(resource.plural) + " \"" + name + "\" already exists"};
   }
   if (resource.namespaced) metadata["namespace"] = ns;
+  if (IsNamespace(resource)) {
+    metadata["labels"]["kubernetes.io/metadata.name"] = name;
+    object["spec"]["finalizers"] = {"kubernetes"};
+  }
   if (const auto error = Validate(resource, object, nullptr)) return *error;
   if (IsFunction(resource)) object.erase("status");
   if (HasManagers(resource)) {
@@ -210,6 +142,12 @@ Result<Json> Objects::Update(const Resource& resource, const std::string& ns,
   if (stored == nullptr) return NotFound(resource.plural, name);
   if (!object.is_object() || !object["metadata"].is_object()) {
     return BadRequest("the body is not an object with metadata");
+  }
+  if (const auto error = CheckPlace(object["metadata"], ns, name)) return *error;
+  if (const auto error = CheckKind(resource, object)) return *error;
+  // Of our kind a whole object is written on a version only; Kubernetes' own need none.
+  if (IsFunction(resource) && json::Text(object, "metadata", "resourceVersion").empty()) {
+    return Invalid("metadata.resourceVersion: must be specified for an update");
   }
   if (const auto error = CheckPreconditions(object["metadata"], *stored, resource)) return *error;
   if (part == Part::kStatus) {
@@ -277,6 +215,7 @@ Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
   if (stored == nullptr) return NotFound(resource.plural, name);
   Json result = *stored;
   if (absl::StartsWith(content_type, "application/json-patch+json")) {
+    if (!patch.is_array()) return BadRequest("a JSON patch is a list of operations");
     try {
       result = result.patch(patch);
     } catch (const Json::exception& error) {
@@ -288,6 +227,9 @@ Result<Json> Objects::Patch(const Resource& resource, const std::string& ns,
     result.merge_patch(patch);
   } else {
     return Error{415, "UnsupportedMediaType", "patches of " + content_type + " are not served"};
+  }
+  if (result.is_object() && CheckKind(resource, result)) {
+    return Invalid("apiVersion and kind cannot be changed");
   }
   // A version named in the patch is a precondition; else the one just read is current.
   const Json& metadata = result["metadata"];

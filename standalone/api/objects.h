@@ -49,6 +49,8 @@ class Objects {
   Store& store() { return *store_; }
 
  private:
+  std::optional<Error> CheckNew(const Resource& resource, const std::string& ns,
+                                const Json& metadata) const;
   Result<Json> Add(const Resource& resource, const std::string& ns, Json object, const Writer& by,
                    const char* operation);
   Result<Json> Replace(const Resource& resource, const Json& stored, Json object, const Writer& by);

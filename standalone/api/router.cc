@@ -181,6 +181,7 @@ std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
 }
 
 std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Target& target) {
+  if (const auto error = CheckSelectors(request, target)) return ErrorReply(*error);
   const std::string watch = Get(request.query, "watch");
   if (watch == "1" || watch == "true") return StartWatch(request, target);
   if (target.name.empty()) return List(request, target);
@@ -195,6 +196,17 @@ std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Tar
   if (!WantsTable(request)) return JsonReply(200, *object);
   return JsonReply(200,
                    MakeTable(*target.resource, {object}, MetadataOfTable(*object), UnixMicros()));
+}
+
+std::optional<Error> Router::CheckSelectors(const Request& request, const Target& target) {
+  if (!Selector(Get(request.query, "labelSelector")).IsOfLabels()) {
+    return BadRequest("labelSelector must be like a=b,c!=d,e in (f,g),!h");
+  }
+  const Selector fields(Get(request.query, "fieldSelector"));
+  if (IsFunction(*target.resource) && !fields.IsOfFields({"metadata.name", "metadata.namespace"})) {
+    return BadRequest("fieldSelector must be of metadata.name or metadata.namespace");
+  }
+  return std::nullopt;
 }
 
 Reply Router::List(const Request& request, const Target& target) {
@@ -233,6 +245,10 @@ Reply Router::List(const Request& request, const Target& target) {
 
 Result<Json> Router::Write(const Request& request, const Target& target) {
   const Resource& resource = *target.resource;
+  const bool is_whole = request.method == "POST" || request.method == "PUT";
+  if (is_whole && absl::StartsWith(request.content_type, "text/")) {
+    return Error{415, "UnsupportedMediaType", "the body must be application/json"};
+  }
   std::optional<Json> body = ParseBody(request);
   if (!body) return BadRequest("the body is neither JSON nor YAML of one object");
   if (!body->is_object() && !body->is_array()) return BadRequest("the body is not an object");

@@ -94,6 +94,7 @@ class Router {
   Result<Json> Scale(const Request& request, const Target& target, const Json& body,
                      const Writer& by);
   std::variant<Reply, Watch, Proxy> Read(const Request& request, const Target& target);
+  static std::optional<Error> CheckSelectors(const Request& request, const Target& target);
   Reply List(const Request& request, const Target& target);
   Watch StartWatch(const Request& request, const Target& target);
   Reply Log(const Request& request, const Target& target);

@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/time.h"
 #include "common/json/read.h"
+#include "standalone/api/checks.h"
 
 namespace wsf::api {
 namespace {
@@ -170,6 +171,18 @@ Selector::Term Selector::Parse(const std::string& text) {
   }
   if (text[0] == '!') return {text.substr(1), Kind::kMissing, {}};
   return {text, Kind::kExists, {}};
+}
+
+bool Selector::IsOfLabels() const {
+  return std::ranges::all_of(terms_, [](const Term& term) {
+    return IsQualifiedName(term.key) && std::ranges::all_of(term.values, IsLabelValue);
+  });
+}
+
+bool Selector::IsOfFields(std::initializer_list<std::string_view> names) const {
+  return std::ranges::all_of(terms_, [&names](const Term& term) {
+    return std::ranges::find(names, term.key) != names.end();
+  });
 }
 
 bool Selector::Holds(const Term& term, const std::string* value) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "standalone/api/store.h"
@@ -18,6 +20,10 @@ Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objec
 class Selector {
  public:
   explicit Selector(const std::string& text);
+  /// Whether its terms can be labels of an object.
+  bool IsOfLabels() const;
+  /// Whether it names no other fields than these: an API server knows each of a CustomResource.
+  bool IsOfFields(std::initializer_list<std::string_view> names) const;
   bool MatchesLabels(const Json& object) const;
   /// Dotted paths, e.g. `metadata.name=x`, `involvedObject.uid=y`.
   bool MatchesFields(const Json& object) const;

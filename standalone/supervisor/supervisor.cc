@@ -175,8 +175,9 @@ class Supervisor {
           {{"metadata", {{"name", name}}}, {"type", "Opaque"}, {"data", Json::object()}});
     }
     for (const Json& function : options_.functions) {
-      const auto result = objects_.Create(
-          functions, json::TextOr("default", function, "metadata", "namespace"), function);
+      const std::string ns = json::TextOr("default", function, "metadata", "namespace");
+      objects_.Create(namespaces, "", {{"metadata", {{"name", ns}}}});
+      const auto result = objects_.Create(functions, ns, function);
       if (const auto* error = std::get_if<api::Error>(&result)) return Fail(error->message);
     }
     return 0;

@@ -69,7 +69,10 @@ TEST(Fields, a_path_reads_as_a_person_writes_it) {
 class ApplyTest : public testing::Test {
  protected:
   using Force = Objects::Force;
-  ApplyTest() : objects_(&store_) {}
+  ApplyTest() : objects_(&store_) {
+    const Resource& namespaces = *FindResource("/api/v1", "namespaces");
+    objects_.Create(namespaces, "", {{"metadata", {{"name", "ns"}}}});
+  }
 
   Result<Json> Apply(const char* manager, const Json& spec, Force force = Force::kNo) {
     return objects_.Apply(Functions(), "ns", "f", {{"metadata", Json::object()}, {"spec", spec}},

@@ -15,7 +15,12 @@ const Resource& Functions() {
 
 class ObjectsTest : public testing::Test {
  protected:
-  ObjectsTest() : objects_(&store_) {}
+  ObjectsTest() : objects_(&store_) {
+    const Resource& namespaces = *FindResource("/api/v1", "namespaces");
+    for (const char* name : {"ns", "other", "default"}) {
+      objects_.Create(namespaces, "", {{"metadata", {{"name", name}}}});
+    }
+  }
 
   Json CreatePod(const std::string& name, const Json& more = Json::object()) {
     Json pod = {{"metadata", {{"name", name}}}, {"spec", Json::object()}};
@@ -109,6 +114,7 @@ TEST_F(ObjectsTest, AGenerationCountsChangesOfTheSpecOnly) {
 TEST(Store, AWatchThatIsTooFarBehindIsToldSo) {
   Store store;
   Objects objects(&store);
+  objects.Create(*FindResource("/api/v1", "namespaces"), "", {{"metadata", {{"name", "ns"}}}});
   for (int i = 0; i < 5000; ++i) {
     objects.Create(Pods(), "ns",
                    {{"metadata", {{"name", "p" + std::to_string(i)}}}, {"spec", Json::object()}});
