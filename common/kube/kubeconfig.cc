@@ -45,6 +45,10 @@ class Reader {
       Complain(current.empty() ? "names no current-context"
                                : "names no server in its current-context " + current);
     }
+    if (!absl::StartsWith(access.server, "https://") &&
+        !absl::StartsWith(access.server, "http://")) {
+      Complain("names its server without https://");
+    }
     if (absl::StrContains(access.server, "://[")) {
       Complain("names its server by an IPv6 address, which cannot be dialled: name its host");
     }

@@ -214,14 +214,18 @@ class RestClient : public Client {
   absl::Status Prepare(const std::string& path, http::http_request* request) {
     const absl::StatusOr<Credentials> own = reader_.Read();
     if (!own.ok()) return own.status();
-    if (calls_ == nullptr || !IsSameTls(*own, tls_)) {
+    if (watches_ == nullptr || !IsSameTls(*own, tls_)) {
       tls_ = *own;
       const auto client = [&](std::chrono::seconds silence) {
         return std::make_unique<http::client::http_client>(access_.server,
                                                            Configured(access_, *own, silence));
       };
-      calls_ = client(call_time_);
-      watches_ = client(kWatchSilence);
+      try {
+        calls_ = client(call_time_);
+        watches_ = client(kWatchSilence);
+      } catch (const std::exception& error) {
+        return absl::InvalidArgumentError(absl::StrCat(access_.server, ": ", error.what()));
+      }
     }
     request->set_request_uri(path);
     request->headers().add("Accept", "application/json");

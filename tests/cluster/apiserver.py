@@ -99,7 +99,7 @@ class ApiServer:
         token = self.kubectl("create", "token", account, "-n", namespace, "--duration=1h").strip()
         return self.authority.kubeconfig(f"{namespace}-{account}", self.url, {"token": token})
 
-    def _events(self, user: str) -> Iterator[dict]:
+    def events_of(self, user: str) -> Iterator[dict]:
         """Of the audit log, of users with this in their name, that are about an object."""
         for line in (self.folder / "audit.log").read_text().splitlines():
             event = json.loads(line)
@@ -109,7 +109,7 @@ class ApiServer:
     def calls_of(self, user: str) -> set[tuple[str, str, str]]:
         """What a user has called: (verb, resource with subresource, namespace)."""
         calls = set()
-        for event in self._events(user):
+        for event in self.events_of(user):
             at = event["objectRef"]
             resource = at["resource"] + ("/" + at["subresource"] if "subresource" in at else "")
             calls.add((event["verb"], resource, at.get("namespace", "")))
@@ -117,7 +117,7 @@ class ApiServer:
 
     def refused_calls(self, user: str) -> list[str]:
         """Those for which it has no right."""
-        return [f"{event['verb']} {event['requestURI']}" for event in self._events(user)
+        return [f"{event['verb']} {event['requestURI']}" for event in self.events_of(user)
                 if event["annotations"]["authorization.k8s.io/decision"] == "forbid"]
 
     def close(self) -> None:

@@ -127,6 +127,21 @@ def test_K04_K07_status_follows_the_generation_and_comes_to_rest(api, replicas, 
     assert api.kubectl.get("wsf", "echo", "-n", namespace)["metadata"]["resourceVersion"] == version
 
 
+def test_D45_there_are_more_functions_than_a_page_has(api, replicas, namespace, system):
+    for first in (0, 251):
+        api.kubectl.apply(*(function(f"f{number}", namespace, image=IMAGE, maxInstances=0)
+                            for number in range(first, min(first + 251, 501))))
+    replicas().await_leading()
+
+    def told() -> int:
+        items = api.kubectl.get("wsf", "-n", namespace)["items"]
+        return sum("conditions" in each.get("status", {}) for each in items)
+    wait_for(lambda: told() == 501, "all have a status")
+    lists = [each["requestURI"] for each in api.events_of(ACCOUNT.format(system))
+             if each["verb"] == "list" and "websocketfunctions" in each["requestURI"]]
+    assert any("continue=" in each for each in lists), "the second page was asked for"
+
+
 def test_K11_a_host_belongs_to_the_older_function(api, replicas, namespace):
     hosts = {"hosts": [f"{namespace}.example.com"]}
     api.kubectl.apply(function("old", namespace, image=IMAGE, route=hosts))

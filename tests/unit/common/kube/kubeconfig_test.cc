@@ -80,6 +80,7 @@ TEST_F(KubeconfigTest, D45_what_is_wrong_is_named) {
   EXPECT_TRUE(Tells(cluster, a_user_, "certificate-authority-data is not base64"));
   EXPECT_TRUE(Tells(Json::object(), a_user_, "names no server"));
   EXPECT_TRUE(Tells({{"server", "https://[::1]:6443"}}, a_user_, "name its host"));
+  EXPECT_TRUE(Tells({{"server", "10.0.0.1:6443"}}, a_user_, "without https://"));
   cluster.erase("certificate-authority-data");
   cluster["certificate-authority"] = ".";
   EXPECT_TRUE(Tells(cluster, a_user_, "which cannot be read"));
