@@ -106,11 +106,17 @@ class Dev:
         """All living descendants of `wsf dev`."""
         found, open_ = [], [self.process.pid]
         while open_:
-            for thread in pathlib.Path(f"/proc/{open_.pop()}/task").glob("*/children"):
+            pid = open_.pop()
+            try:
+                threads = os.listdir(f"/proc/{pid}/task")
+            except OSError:  # it has ended
+                continue
+            for thread in threads:
                 try:
-                    children = list(map(int, thread.read_text().split()))
-                except OSError:  # it has ended
+                    text = pathlib.Path(f"/proc/{pid}/task/{thread}/children").read_text()
+                except OSError:
                     continue
+                children = list(map(int, text.split()))
                 found += children
                 open_ += children
         return found
