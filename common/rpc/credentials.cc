@@ -6,8 +6,6 @@ namespace {
 
 constexpr int kKeepaliveMs = 5000;
 constexpr int kMaxReconnectMs = 2000;
-// What gRPC calls the least time between two attempts is how long one may take.
-constexpr int kConnectMs = 5000;
 
 }  // namespace
 
@@ -24,7 +22,7 @@ std::shared_ptr<grpc::Channel> DialOperator(const std::string& address,
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   return grpc::CreateCustomChannel(address, grpc::SslCredentials(tls), arguments);
 }
