@@ -67,7 +67,7 @@ void Broker::OnMessage(const v1::ToGateway& message) {
     case v1::ToGateway::kInSync:
       routes_.DropMarked();
       pool_.DropMarked();
-      in_sync_ = true;
+      in_sync_ = knows_all_ = true;
       RefuseUnrouted();
       break;
     case v1::ToGateway::kRoute:
@@ -96,6 +96,7 @@ void Broker::OnMessage(const v1::ToGateway& message) {
 }
 
 void Broker::OnLost() {
+  knows_all_ = false;
   if (!std::exchange(attached_, false)) return;
   lost_since_ = Now();
   for (const auto& [id, ticket] : tickets_) ticket->wake.cancel();  // their wait is shorter now

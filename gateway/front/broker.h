@@ -51,6 +51,8 @@ class Broker {
   bool is_empty() const {
     return live_.empty() && tickets_.empty() && dialling_ == 0 && tunnels_ == 0;
   }
+  /// Sessions and tunnels that are not over yet.
+  std::size_t open() const { return live_.size() + static_cast<std::size_t>(tunnels_); }
   /// Held by a tunnel while it is open: the last bytes of a session that has ended may still be on
   /// their way to its client.
   std::shared_ptr<void> OpenTunnel() {
@@ -73,8 +75,11 @@ class Broker {
   };
 
   // ---- The handshakes' side ----
-  /// False until the operator's routes were seen once: H32, never H02.
+  /// Whether the operator's routes were seen once.
   bool in_sync() const { return in_sync_; }
+  /// Whether a function that has no route here has none: while the operator is away there may be
+  /// new ones (H32, never H02).
+  bool knows_all() const { return knows_all_; }
   const route::Table& routes() const { return routes_; }
 
   /// One held handshake. Cancel() makes its Acquire return at once.
@@ -130,6 +135,7 @@ class Broker {
   bool attached_ = false;
   TimePoint lost_since_;
   bool in_sync_ = false;
+  bool knows_all_ = false;
   int dialling_ = 0;
   int tunnels_ = 0;
   std::optional<http::Refusal> closed_;  // the end of this gateway

@@ -13,8 +13,8 @@
 namespace wsf::front {
 
 /// How a gateway stops (P20, H31): new handshakes are refused, sessions may go on for the drain
-/// time, what is left then is ended with 1012, and `on_over` is called when none is left, or 5 s
-/// after the last sidecar was told.
+/// time, what is left then is ended with 1012, and `on_over` is called when none is left, or when
+/// for 5 s no sidecar was told and no session ended.
 ///
 /// Threading: confined to the gateway's thread.
 class Drain {
@@ -41,6 +41,7 @@ class Drain {
   TimePoint until_;                  // for the goodbyes to reach their clients
   std::set<std::string> told_;       // request ids of the sessions that are being ended
   std::deque<std::string> to_tell_;  // of those whose sidecars are to be asked
+  std::size_t open_ = 0;             // sessions and tunnels at the last look
   std::size_t asking_ = 0;           // sidecars that have not answered yet
 };
 

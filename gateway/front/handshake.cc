@@ -117,7 +117,11 @@ net::awaitable<bool> Handshake::AnswerCheck() {
 
 net::awaitable<std::optional<http::Refusal>> Handshake::AwaitRoutes() {
   const TimePoint until = std::chrono::steady_clock::now() + kRoutesTime;
-  while (!parts_.broker.in_sync()) {
+  while (!parts_.broker.knows_all()) {
+    const bool is_known =
+        parts_.broker.in_sync() &&
+        parts_.broker.routes().Resolve(*request_.fields.Find("Host"), request_.target).has_value();
+    if (is_known) break;
     if (std::chrono::steady_clock::now() >= until) co_return http::NoOperator();
     boost::asio::steady_timer timer(parts_.io, milliseconds(50));
     net::error_code ignored;

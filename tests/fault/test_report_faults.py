@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from rig import CLOSE, TEXT, FaultRig, close_body, field, name_of, wait_for
+from rig import CLOSE, FUNCTIONS, TEXT, FaultRig, close_body, field, name_of, wait_for
 from stream_proxy import StreamProxy
 
 
@@ -324,5 +324,24 @@ def test_fault_12_54_the_gateway_is_killed_before_the_101(tmp_path, programs, st
         wait_for(lambda: all(name_of(pid) for pid in rig.dev.processes()), "no zombie is left")
         session(rig)
         rig.rest()
+    finally:
+        rig.close()
+
+
+def test_H32_H02_K12_a_function_that_is_new_while_the_operator_is_away(tmp_path, programs):
+    """The gateway has not heard of it, and cannot know that there is none: the client is held."""
+    rig = FaultRig(tmp_path, programs, through_proxy=False)
+    try:
+        operator = rig.kill("wsf-operator", signal.SIGSTOP)
+        spec = rig.function()["spec"]
+        made, _ = rig.access().call("POST", FUNCTIONS, {
+            "apiVersion": "wsf.dev/v1alpha1", "kind": "WebSocketFunction",
+            "metadata": {"name": "young"}, "spec": spec})
+        assert made == 201
+        os.kill(operator, signal.SIGKILL)
+        wait_for(lambda: name_of(operator) != "wsf-operator", "its stream is lost")
+        client = rig.dev.request("/default/young")
+        assert client.receive_head().startswith("HTTP/1.1 101 ")
+        client.reset()
     finally:
         rig.close()
