@@ -64,6 +64,9 @@ void DeclareLives(CLI::App* app, keys::Lives* lives) {
          "life of a relay's certificate, which must outlive its instance; default 7 days");
   option("--certificate-seconds", &lives->own,
          "life of the operator's and the gateways'; renewed at half of it; default 365 days");
+  option("--authority-seconds", &lives->authority,
+         "life of the two authorities that sign them, at least seven times that of a relay's "
+         "certificate; followed by another when a third is left; default 10 years");
 }
 
 }  // namespace
@@ -106,6 +109,12 @@ void Declare(CLI::App* app, Flags* flags) {
                   "greatest limits.requestsPerSecond; default any");
   DeclareAllowed(app, &flags->grants);
   DeclareLives(app, &flags->lives);
+  app->parse_complete_callback([lives = &flags->lives] {
+    if (lives->authority >= lives->shortest_authority()) return;
+    throw CLI::ValidationError("--authority-seconds must be at least " +
+                               std::to_string(lives->shortest_authority().count()) +
+                               ", seven times --relay-certificate-seconds");
+  });
   app->add_option("--relay-cpu-request", flags->relay.cpu_request, "of each relay; default 5m");
   app->add_option("--relay-cpu-limit", flags->relay.cpu_limit, "default none");
   app->add_option("--relay-memory-request", flags->relay.memory_request, "default 8Mi");

@@ -45,10 +45,10 @@ absl::Status Port::Listen() {
   return absl::OkStatus();
 }
 
-void Port::Use(const keys::Keys& keys, const tls::KeyPair& client) {
+void Port::Use(const keys::PortKeys& keys) {
   guard_.Use(keys.trusted, keys.serving);
   trusted_ = keys.trusted;
-  client_ = client;
+  client_ = keys.client;
   if (!acceptor_) return;
   // Posted behind the certificates, which the guard takes on its own thread.
   boost::asio::post(guard_io_,

@@ -25,12 +25,12 @@ class Port {
 
   /// Takes the address; InvalidArgument says what to do.
   absl::Status Listen();
-  /// Connections made from here on are made with these. The first call opens the port; `client` is
-  /// a certificate that may enter, for the look at itself.
-  void Use(const keys::Keys& keys, const tls::KeyPair& client);
+  /// Connections made from here on are made with these. The first call opens the port.
+  void Use(const keys::PortKeys& keys);
 
   /// It has answered a call of ours within the last 20 s, or is not open yet.
   bool Answers() const;
+  guard::Guard::Refused refused() const { return guard_.refused(); }
 
  private:
   void Check();

@@ -27,9 +27,6 @@ using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 
-constexpr std::chrono::seconds kClocksDiffer = std::chrono::hours(1);
-constexpr std::chrono::seconds kAuthorityLife = std::chrono::hours(3650 * 24);
-
 // OpenSSL fails here only when it is out of memory or of entropy.
 template <typename T>
 T Must(T result) {
@@ -91,9 +88,9 @@ Certificate NewCertificate(const std::string& common_name, EVP_PKEY* key, std::c
 
 }  // namespace
 
-KeyPair MakeAuthority(const std::string& common_name, std::int64_t now) {
+KeyPair MakeAuthority(const std::string& common_name, std::chrono::seconds life, std::int64_t now) {
   const Key key(Must(EVP_EC_gen("P-256")));
-  const Certificate certificate = NewCertificate(common_name, key.get(), kAuthorityLife, now);
+  const Certificate certificate = NewCertificate(common_name, key.get(), life, now);
   X509* const self = certificate.get();
   X509_set_issuer_name(self, X509_get_subject_name(self));
   AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE");

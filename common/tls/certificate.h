@@ -25,12 +25,14 @@ struct Request {
   std::chrono::seconds life;
 };
 
-/// A new self-signed authority, valid for ten years from `now`, Unix microseconds.
-KeyPair MakeAuthority(const std::string& common_name, std::int64_t now);
+/// So far back every notBefore lies, or a tenth of a shorter life: clocks differ.
+inline constexpr std::chrono::seconds kClocksDiffer = std::chrono::hours(1);
+
+/// A new self-signed authority, valid for `life` from `now`, Unix microseconds.
+KeyPair MakeAuthority(const std::string& common_name, std::chrono::seconds life, std::int64_t now);
 
 /// A certificate for TLS server and client use, signed by `authority`, valid for its life from
-/// `now`, Unix microseconds. Every notBefore lies an hour back, or a tenth of a short life, for
-/// clocks that differ.
+/// `now`, Unix microseconds.
 KeyPair Issue(const KeyPair& authority, const Request& request, std::int64_t now);
 
 /// When a certificate holds, in Unix microseconds.

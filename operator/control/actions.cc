@@ -37,9 +37,9 @@ void Operator::Do(const fleet::CreateInstance& action) {
   const spec::Function& function = found->second;
   instances::PodTemplate common = options_.pods;
   common.operator_address = address_;
-  common.operator_authority = keys_.trusted;
-  common.relay_certificate = keys_.admission.certificate;
-  common.relay_key = keys_.admission.key;
+  common.operator_authority = keys_.relays.trusted;
+  common.relay_certificate = keys_.relays.client.certificate;
+  common.relay_key = keys_.relays.client.key;
   const Json pod = instances::MakePod(function, action.name, action.revision, common);
   client_->Create("/api/v1/namespaces/" + function.ns + "/pods", pod,
                   [this, action](const kube::Response& response) {

@@ -8,8 +8,8 @@
 
 namespace wsf::keys {
 
-Authorities Authorities::Parse(const std::string& pem) {
-  Authorities result;
+Authorities Authorities::Parse(const std::string& pem, const Lives& lives) {
+  Authorities result(lives);
   for (tls::KeyPair& pair : tls::SplitPairs(pem)) result.Add(pair);
   return result;
 }
@@ -40,7 +40,7 @@ bool Authorities::Rotate(std::int64_t now) {
   std::erase_if(all_, [now](const Authority& each) { return each.validity.not_after <= now; });
   // Superseded for so long, nobody is left who trusts the old one alone.
   while (all_.size() > 1 && SigningIndex(now) > 0 &&
-         all_[SigningIndex(now)].validity.not_before + 2 * kOverlapMicros <= now) {
+         Begin(all_[SigningIndex(now)]) + 2 * OverlapMicros() <= now) {
     all_.erase(all_.begin());
   }
   bool changed = all_.size() != before;
@@ -49,7 +49,7 @@ bool Authorities::Rotate(std::int64_t now) {
   };
   if (all_.empty() || is_old(all_.back().validity)) {
     // A name of its own: a verifier looks for the issuer by name first.
-    Add(tls::MakeAuthority("wsf internal CA " + Hex(RandomBytes(4)), now));
+    Add(tls::MakeAuthority("wsf internal CA " + Hex(RandomBytes(4)), lives_.authority, now));
     changed = true;
   }
   return changed;
@@ -65,11 +65,23 @@ std::string Authorities::Trusted() const {
   return pem;
 }
 
+// When it was made, or a little later: its notBefore lies back, for clocks that differ.
+std::int64_t Authorities::Begin(const Authority& authority) {
+  const std::chrono::microseconds life(authority.validity.not_after -
+                                       authority.validity.not_before);
+  const std::chrono::microseconds back = tls::kClocksDiffer;
+  return authority.validity.not_before + std::min(back, life / 10).count();
+}
+
+std::int64_t Authorities::OverlapMicros() const {
+  return std::chrono::microseconds(lives_.overlap()).count();
+}
+
 // The newest that everybody trusts by now; the first one there ever was signs at once.
 std::size_t Authorities::SigningIndex(std::int64_t now) const {
   std::size_t index = 0;
   for (std::size_t i = 1; i < all_.size(); ++i) {
-    if (all_[i].validity.not_before + kOverlapMicros <= now) index = i;
+    if (Begin(all_[i]) + OverlapMicros() <= now) index = i;
   }
   return index;
 }

@@ -6,23 +6,20 @@
 #include <vector>
 
 #include "common/tls/certificate.h"
+#include "operator/keys/lives.h"
 
 namespace wsf::keys {
 
-/// How long a new authority is only trusted before it signs, and an old one is still trusted after
-/// it has stopped: longer than any instance lives with the authorities that it was born with
-/// (warmMaxAgeSeconds at most 5 days, executionTimeoutSeconds at most one).
-inline constexpr std::int64_t kOverlapMicros = std::int64_t{8} * 24 * 3600 * 1'000'000;
-
-/// The authorities behind the operator's two listeners, and how one follows another: a new one is
-/// first trusted by all, then signs, then the old one goes. An instance knows only those that it
-/// was born with, so each step waits for kOverlapMicros (faults.md 47).
+/// The authorities behind one of the operator's two listeners, and how one follows another: a new
+/// one is first trusted by all, then signs, then the old one goes. An instance knows only those
+/// that it was born with, so each step waits for Lives::overlap() (faults.md 47).
 ///
 /// Value type; times are Unix microseconds.
 class Authorities {
  public:
+  explicit Authorities(const Lives& lives = {}) : lives_(lives) {}
   /// From PEM: certificates and their keys in any order. What does not fit together is left out.
-  static Authorities Parse(const std::string& pem);
+  static Authorities Parse(const std::string& pem, const Lives& lives = {});
   std::string Pem() const;
 
   /// Adds one that somebody else provides (cert-manager); known ones are left alone. False, and
@@ -45,7 +42,10 @@ class Authorities {
     tls::Validity validity;
   };
   std::size_t SigningIndex(std::int64_t now) const;
+  std::int64_t OverlapMicros() const;
+  static std::int64_t Begin(const Authority& authority);
 
+  Lives lives_;
   std::vector<Authority> all_;  // oldest first
 };
 

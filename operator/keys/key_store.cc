@@ -18,6 +18,9 @@ using kube::Json;
 
 constexpr auto kRetry = std::chrono::seconds(1);
 constexpr int kClaimKeyBytes = 32;
+constexpr char kRelayAuthorities[] = "relay-authorities.pem";
+constexpr char kGatewayAuthorities[] = "gateway-authorities.pem";
+constexpr char kClaimKey[] = "claim.key";
 
 std::string Decoded(const Json& secret, const char* name) {
   std::string text;
@@ -75,51 +78,56 @@ void KeyStore::Load() {
 }
 
 void KeyStore::OnOperatorSecret(const Json& secret) {
-  Authorities authorities = Authorities::Parse(Decoded(secret, "authorities.pem"));
-  const std::size_t stored = authorities.size();
+  Held held = {Authorities::Parse(Decoded(secret, kRelayAuthorities), lives_),
+               Authorities::Parse(Decoded(secret, kGatewayAuthorities), lives_),
+               Decoded(secret, kClaimKey)};
+  const std::size_t stored = held.gateways.size();
   const tls::KeyPair provided = {Decoded(secret, "tls.crt"), Decoded(secret, "tls.key")};
-  if (!provided.key.empty() && !authorities.Add(provided)) {
+  if (!provided.key.empty() && !held.gateways.Add(provided)) {
     observe::Log(observe::Level::kError, "authority not taken",
                  {{"secret", operator_path_},
                   {"error", "tls.crt and tls.key must be a certificate and its key, in PEM"}});
   }
-  std::string claim_key = Decoded(secret, "claim.key");
-  const bool complete = !claim_key.empty() && authorities.size() == stored;
-  if (claim_key.empty()) claim_key = RandomBytes(kClaimKeyBytes);
-  const auto look_at_gateways = [this, claim_key](const Authorities& held) {
-    client_->Get(gateway_path_, [this, held, claim_key](const kube::Response& response) {
-      if (!IsSecret(response)) return Again(gateway_path_, response);
-      OnGatewaySecret(response.body, held, claim_key);
-    });
-  };
-  if (!authorities.Rotate(UnixMicros()) && complete) return look_at_gateways(authorities);
+  bool changed = held.claim_key.empty() || held.gateways.size() != stored;
+  if (held.claim_key.empty()) held.claim_key = RandomBytes(kClaimKeyBytes);
+  changed |= held.relays.Rotate(UnixMicros());
+  changed |= held.gateways.Rotate(UnixMicros());
+  if (!changed) return LookAtGateways(held);
   client_->Update(operator_path_,
-                  With(secret, {{"authorities.pem", authorities.Pem()}, {"claim.key", claim_key}}),
-                  [this, authorities, look_at_gateways](const kube::Response& response) {
+                  With(secret, {{kRelayAuthorities, held.relays.Pem()},
+                                {kGatewayAuthorities, held.gateways.Pem()},
+                                {kClaimKey, held.claim_key}}),
+                  [this, held](const kube::Response& response) {
                     if (!response.ok()) return Again(operator_path_, response);
-                    look_at_gateways(authorities);
+                    LookAtGateways(held);
                   });
 }
 
-void KeyStore::OnGatewaySecret(const Json& secret, const Authorities& authorities,
-                               const std::string& claim_key) {
-  const std::string trusted = authorities.Trusted();
-  const bool stale = IsStale(Decoded(secret, "tls.crt"), authorities, UnixMicros());
-  if (!stale && Decoded(secret, "ca.crt") == trusted) return Hold(authorities, claim_key);
+void KeyStore::LookAtGateways(const Held& held) {
+  client_->Get(gateway_path_, [this, held](const kube::Response& response) {
+    if (!IsSecret(response)) return Again(gateway_path_, response);
+    OnGatewaySecret(response.body, held);
+  });
+}
+
+void KeyStore::OnGatewaySecret(const Json& secret, const Held& held) {
+  const std::string trusted = held.gateways.Trusted();
   const std::int64_t now = UnixMicros();
+  const bool stale = IsStale(Decoded(secret, "tls.crt"), held.gateways, now);
+  if (!stale && Decoded(secret, "ca.crt") == trusted) return Hold(held);
   const tls::KeyPair gateway =
-      tls::Issue(authorities.Signing(now), {kGatewayName, "", "", lives_.own}, now);
+      tls::Issue(held.gateways.Signing(now), {kGatewayName, "", "", lives_.own}, now);
   const std::map<std::string, std::string> values = {
       {"ca.crt", trusted}, {"tls.crt", gateway.certificate}, {"tls.key", gateway.key}};
   client_->Update(gateway_path_, With(secret, values),
-                  [this, authorities, claim_key](const kube::Response& response) {
+                  [this, held](const kube::Response& response) {
                     if (!response.ok()) return Again(gateway_path_, response);
-                    Hold(authorities, claim_key);
+                    Hold(held);
                   });
 }
 
-void KeyStore::Hold(const Authorities& authorities, const std::string& claim_key) {
-  on_keys_(MakeKeys(authorities, lives_, claim_key, UnixMicros()));
+void KeyStore::Hold(const Held& held) {
+  on_keys_(MakeKeys(held.relays, held.gateways, lives_, held.claim_key, UnixMicros()));
   LoadAfter(lives_.look());
 }
 

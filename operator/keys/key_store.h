@@ -12,13 +12,13 @@
 
 namespace wsf::keys {
 
-/// Keeps the two Secrets filled (K33): `wsf-operator-keys` with authorities and claim key,
+/// Keeps the two Secrets filled (K33): `wsf-operator-keys` with both authorities and the claim key,
 /// `wsf-gateway-tls` with the gateways' certificate. Looks at them again every hour or more often,
 /// rotates what comes to its end, and tells of the keys each time. Both Secrets must exist. Several
 /// replicas may do this at once: each write holds only for the version that was read.
 ///
-/// Where cert-manager provides the authority, it stands in `wsf-operator-keys` as tls.crt and
-/// tls.key.
+/// Where cert-manager provides the gateways' authority, it stands in `wsf-operator-keys` as tls.crt
+/// and tls.key. That of the relays is always ours: whoever may read pods can read what it signs.
 ///
 /// Threading: confined to the operator's thread.
 class KeyStore {
@@ -30,12 +30,18 @@ class KeyStore {
   void Start() { Load(); }
 
  private:
+  /// What stands in wsf-operator-keys.
+  struct Held {
+    Authorities relays;
+    Authorities gateways;
+    std::string claim_key;
+  };
   void Load();
   void Again(const std::string& secret, const kube::Response& response);
   void OnOperatorSecret(const kube::Json& secret);
-  void OnGatewaySecret(const kube::Json& secret, const Authorities& authorities,
-                       const std::string& claim_key);
-  void Hold(const Authorities& authorities, const std::string& claim_key);
+  void LookAtGateways(const Held& held);
+  void OnGatewaySecret(const kube::Json& secret, const Held& held);
+  void Hold(const Held& held);
   void LoadAfter(std::chrono::seconds pause);
 
   kube::Client* const client_;

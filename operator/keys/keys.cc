@@ -8,18 +8,22 @@ namespace {
 
 constexpr char kOperatorName[] = "wsf-operator";
 
-}  // namespace
-
-Keys MakeKeys(const Authorities& authorities, const Lives& lives, std::string claim_key,
-              std::int64_t now) {
+PortKeys MakePortKeys(const Authorities& authorities, const Lives& lives, const char* client,
+                      std::chrono::seconds client_life, std::int64_t now) {
   const tls::KeyPair& signing = authorities.Signing(now);
-  Keys keys;
+  PortKeys keys;
   keys.trusted = authorities.Trusted();
   keys.serving = tls::Issue(signing, {kOperatorName, kOperatorName, "", lives.own}, now);
-  keys.admission = tls::Issue(signing, {kRelayName, "", "", lives.relay}, now);
-  keys.gateway = tls::Issue(signing, {kGatewayName, "", "", lives.own}, now);
-  keys.claim_key = std::move(claim_key);
+  keys.client = tls::Issue(signing, {client, "", "", client_life}, now);
   return keys;
+}
+
+}  // namespace
+
+Keys MakeKeys(const Authorities& relays, const Authorities& gateways, const Lives& lives,
+              std::string claim_key, std::int64_t now) {
+  return {MakePortKeys(relays, lives, kRelayName, lives.relay, now),
+          MakePortKeys(gateways, lives, kGatewayName, lives.own, now), std::move(claim_key)};
 }
 
 bool IsStale(const std::string& certificate, const Authorities& authorities, std::int64_t now) {

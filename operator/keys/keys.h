@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "common/tls/certificate.h"
 #include "operator/keys/authorities.h"
+#include "operator/keys/lives.h"
 
 namespace wsf::keys {
 
@@ -16,27 +15,19 @@ namespace wsf::keys {
 inline constexpr char kRelayName[] = "relay";
 inline constexpr char kGatewayName[] = "gateway";
 
-/// How long what is issued holds (operator flags).
-struct Lives {
-  /// A relay's: longer than an instance lives (warmMaxAgeSeconds, then executionTimeoutSeconds).
-  std::chrono::seconds relay = std::chrono::hours(7 * 24);
-  /// The operator's and the gateways'.
-  std::chrono::seconds own = std::chrono::hours(365 * 24);
-
-  /// How often it is looked whether anything is to be made anew: what is given out has at least
-  /// five sixths of its life before it.
-  std::chrono::seconds look() const {
-    return std::min<std::chrono::seconds>(std::chrono::hours(1), std::min(relay, own) / 6);
-  }
+/// What one listener shows and takes, and what opens it.
+struct PortKeys {
+  std::string trusted;   ///< PEM: the authorities whose certificates are taken, by either side
+  tls::KeyPair serving;  ///< name wsf-operator
+  tls::KeyPair client;   ///< of a relay: given to each; of a gateway: for our look at ourselves
 };
 
-/// What the operator shows, gives out and derives claim tokens from.
+/// What the operator shows, gives out and derives claim tokens from. Relays and gateways have
+/// authorities of their own: user code may come to see a relay's certificate.
 struct Keys {
-  std::string trusted;     ///< PEM: the authorities whose certificates are taken
-  tls::KeyPair serving;    ///< of both gRPC ports, name wsf-operator
-  tls::KeyPair admission;  ///< given to every relay; it only opens the TLS layer
-  tls::KeyPair gateway;    ///< for the operator's own look at the gateways' port
-  std::string claim_key;   ///< survives every restart, so that claim tokens stay valid
+  PortKeys relays;
+  PortKeys gateways;
+  std::string claim_key;  ///< survives every restart, so that claim tokens stay valid
 
   /// The claim token of a pod: never in its spec, the same after an operator restart.
   std::string ClaimToken(const std::string& pod_uid) const {
@@ -44,9 +35,9 @@ struct Keys {
   }
 };
 
-/// Issues what is shown and given out, anew at each call. REQUIRES: `authorities` is not empty.
-Keys MakeKeys(const Authorities& authorities, const Lives& lives, std::string claim_key,
-              std::int64_t now);
+/// Issues what is shown and given out, anew at each call. REQUIRES: neither is empty.
+Keys MakeKeys(const Authorities& relays, const Authorities& gateways, const Lives& lives,
+              std::string claim_key, std::int64_t now);
 
 /// Whether a gateway's certificate is to be replaced: not ours, or half of its life is over.
 bool IsStale(const std::string& certificate, const Authorities& authorities, std::int64_t now);

@@ -49,6 +49,7 @@ constexpr int kSessionsPort = 9445;
 constexpr int kAdminPort = 8081;
 constexpr int kOperatorAdminPort = 8082;
 constexpr auto kCertificateLife = std::chrono::hours(365 * 24);
+constexpr auto kAuthorityLife = std::chrono::hours(3650 * 24);
 constexpr char kSystemNamespace[] = "wsf-system";
 constexpr auto kSourceInterval = std::chrono::milliseconds(500);
 // How long pods get at the end before the guardian kills what is left.
@@ -146,7 +147,7 @@ class Supervisor {
 
   int StartApi() {
     const std::int64_t now = UnixMicros();
-    const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API", now);
+    const tls::KeyPair authority = tls::MakeAuthority("wsf standalone API", kAuthorityLife, now);
     const tls::KeyPair own =
         tls::Issue(authority, {"wsf-api", "localhost", platform_, kCertificateLife}, now);
     const tls::KeyPair admin = tls::Issue(authority, {"admin", "", "", kCertificateLife}, now);

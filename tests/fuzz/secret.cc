@@ -45,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   boost::asio::io_context io;
   Api api(secret);
   wsf::keys::KeyStore store(io, &api, "ns", {}, [](const wsf::keys::Keys& keys) {
-    Require(!keys.claim_key.empty() && !keys.trusted.empty());
+    Require(!keys.claim_key.empty() && !keys.relays.trusted.empty() &&
+            !keys.gateways.trusted.empty());
   });
   store.Start();
   return 0;

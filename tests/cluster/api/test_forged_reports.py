@@ -118,7 +118,7 @@ def gateways(scene: Scene) -> Identity:
 
 
 def expired(scene: Scene) -> Identity:
-    keys = reports.secret(scene.api.kubectl, scene.system, "wsf-operator-keys", "authorities.pem")
+    keys = reports.secret(scene.api.kubectl, scene.system, "wsf-operator-keys", "relay-authorities.pem")
     return certificate(scene, reports.expired(scene.folder, keys, scene.who().certificate))
 
 

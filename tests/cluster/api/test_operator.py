@@ -20,7 +20,7 @@ def test_K33_the_empty_secrets_are_filled_and_a_restart_keeps_them(api, replicas
     replicas().await_ready().end()
     before = api.kubectl.get("secrets", "-n", system)["items"]
     assert {name for each in before for name in each["data"]} == {
-        "authorities.pem", "claim.key", "ca.crt", "tls.crt", "tls.key"}
+        "relay-authorities.pem", "gateway-authorities.pem", "claim.key", "ca.crt", "tls.crt", "tls.key"}
     replicas().await_ready().end()
     assert api.kubectl.get("secrets", "-n", system)["items"] == before
 

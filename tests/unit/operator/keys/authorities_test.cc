@@ -17,6 +17,16 @@ constexpr std::int64_t kStart = 1'800'000'000'000'000;
 // The authority lives ten years; a third of it is left then.
 constexpr std::int64_t kOld = kStart + 10 * kYear - 10 * kYear / 3 + kDay;
 
+const std::int64_t kOverlap = std::chrono::microseconds(Lives().overlap()).count();
+
+tls::KeyPair Made(const std::string& name, std::int64_t now) {
+  return tls::MakeAuthority(name, Lives().authority, now);
+}
+
+Keys KeysOf(const Authorities& both, std::int64_t now, const Lives& lives = {}) {
+  return MakeKeys(both, both, lives, "secret", now);
+}
+
 Authorities Fresh() {
   Authorities authorities;
   authorities.Rotate(kStart);
@@ -34,8 +44,8 @@ TEST(Authorities, K33_the_first_one_is_made_and_signs_at_once) {
   EXPECT_TRUE(authorities.empty());
   EXPECT_TRUE(authorities.Rotate(kStart));
   EXPECT_EQ(authorities.size(), 1u);
-  const Keys keys = MakeKeys(authorities, {}, "secret", kStart);
-  EXPECT_TRUE(tls::IsIssuedBy(keys.serving.certificate, keys.trusted));
+  const Keys keys = KeysOf(authorities, kStart);
+  EXPECT_TRUE(tls::IsIssuedBy(keys.relays.serving.certificate, keys.relays.trusted));
   EXPECT_FALSE(authorities.Rotate(kStart + kDay));
 }
 
@@ -63,36 +73,36 @@ TEST(Authorities, K33_an_old_one_is_followed_by_one_that_is_first_trusted_and_th
   EXPECT_EQ(authorities.Signing(kOld).certificate, first);
   EXPECT_FALSE(authorities.Rotate(kOld + kDay)) << "one follows, not one a day";
 
-  const std::int64_t turn = kOld + kOverlapMicros;
+  const std::int64_t turn = kOld + kOverlap;
   EXPECT_NE(authorities.Signing(turn).certificate, first);
   authorities.Rotate(turn);
   EXPECT_EQ(authorities.size(), 2u)
       << "whoever was born with the first alone still trusts it alone";
 
-  EXPECT_TRUE(authorities.Rotate(kOld + 2 * kOverlapMicros));
+  EXPECT_TRUE(authorities.Rotate(kOld + 2 * kOverlap));
   EXPECT_EQ(authorities.size(), 1u);
-  EXPECT_NE(authorities.Signing(kOld + 2 * kOverlapMicros).certificate, first);
+  EXPECT_NE(authorities.Signing(kOld + 2 * kOverlap).certificate, first);
 }
 
 TEST(Authorities, K33_one_that_somebody_else_provides_is_taken_once) {
   Authorities authorities = Fresh();
-  const tls::KeyPair provided = tls::MakeAuthority("cert-manager", kStart + kDay);
+  const tls::KeyPair provided = Made("cert-manager", kStart + kDay);
   authorities.Add(provided);
   authorities.Add(provided);
   EXPECT_EQ(authorities.size(), 2u);
-  EXPECT_EQ(authorities.Signing(kStart + kDay + kOverlapMicros).certificate, provided.certificate);
+  EXPECT_EQ(authorities.Signing(kStart + kDay + kOverlap).certificate, provided.certificate);
 }
 
 TEST(Authorities, house_4_3_S19_one_that_is_no_pair_is_refused) {
-  const tls::KeyPair good = tls::MakeAuthority("cert-manager", kStart);
-  const tls::KeyPair other = tls::MakeAuthority("another", kStart);
+  const tls::KeyPair good = Made("cert-manager", kStart);
+  const tls::KeyPair other = Made("another", kStart);
   for (const tls::KeyPair& provided :
        {tls::KeyPair{good.certificate, "garbage"}, tls::KeyPair{good.certificate, other.key},
         tls::KeyPair{"garbage", good.key}, tls::KeyPair{good.certificate, ""}}) {
     Authorities authorities = Fresh();
     EXPECT_FALSE(authorities.Add(provided));
     EXPECT_EQ(authorities.size(), 1u);
-    MakeKeys(authorities, {}, "secret", kStart + kOverlapMicros);
+    KeysOf(authorities, kStart + kOverlap);
   }
 }
 
@@ -116,20 +126,48 @@ TEST(Keys, K33_a_gateways_certificate_is_replaced_at_half_its_life_and_with_its_
   EXPECT_TRUE(IsStale("", authorities, kStart));
 }
 
+TEST(Keys, K33_S14_what_opens_one_listener_opens_no_other) {
+  const Authorities relays = Fresh();
+  const Authorities gateways = Fresh();
+  const Keys keys = MakeKeys(relays, gateways, {}, "secret", kStart);
+  EXPECT_TRUE(tls::IsIssuedBy(keys.relays.client.certificate, keys.relays.trusted));
+  EXPECT_TRUE(tls::IsIssuedBy(keys.gateways.client.certificate, keys.gateways.trusted));
+  EXPECT_FALSE(tls::IsIssuedBy(keys.relays.client.certificate, keys.gateways.trusted));
+  EXPECT_FALSE(tls::IsIssuedBy(keys.gateways.client.certificate, keys.relays.trusted));
+}
+
+TEST(Authorities, K33_short_lives_follow_each_other_as_long_ones_do) {
+  const Lives lives = {std::chrono::seconds(60), std::chrono::seconds(60),
+                       std::chrono::seconds(420)};
+  ASSERT_GE(lives.authority, lives.shortest_authority());
+  Authorities authorities(lives);
+  std::string trusted_before;
+  for (std::int64_t now = kStart; now < kStart + kHour; now += 10'000'000) {
+    authorities.Rotate(now);
+    ASSERT_LE(authorities.size(), 3u);
+    // Who was born a relay's life ago knows who signs now, and is known.
+    const std::string signing = authorities.Signing(now).certificate;
+    if (!trusted_before.empty()) {
+      EXPECT_NE(trusted_before.find(signing), std::string::npos) << now;
+    }
+    if ((now - kStart) % 60'000'000 == 0) trusted_before = authorities.Trusted();
+  }
+}
+
 TEST(Keys, D01_what_is_given_out_is_looked_at_often_enough_for_its_life) {
   EXPECT_EQ(Lives().look(), std::chrono::hours(1));
   const Lives shortest = {std::chrono::seconds(60), std::chrono::seconds(600)};
   EXPECT_EQ(shortest.look(), std::chrono::seconds(10));
   const Authorities authorities = Fresh();
-  const Keys keys = MakeKeys(authorities, shortest, "secret", kStart);
-  EXPECT_EQ(tls::ValidityOf(keys.admission.certificate)->not_after, kStart + 60'000'000);
-  EXPECT_FALSE(IsStale(keys.admission.certificate, authorities, kStart + 20'000'000));
-  EXPECT_TRUE(IsStale(keys.admission.certificate, authorities, kStart + 40'000'000));
+  const Keys keys = KeysOf(authorities, kStart, shortest);
+  EXPECT_EQ(tls::ValidityOf(keys.relays.client.certificate)->not_after, kStart + 60'000'000);
+  EXPECT_FALSE(IsStale(keys.relays.client.certificate, authorities, kStart + 20'000'000));
+  EXPECT_TRUE(IsStale(keys.relays.client.certificate, authorities, kStart + 40'000'000));
 }
 
 TEST(Keys, K34_the_claim_token_is_the_same_after_a_restart_and_another_for_each_pod) {
-  const Keys keys = MakeKeys(Fresh(), {}, "secret", kStart);
-  const Keys again = MakeKeys(Fresh(), {}, "secret", kStart + kDay);
+  const Keys keys = KeysOf(Fresh(), kStart);
+  const Keys again = KeysOf(Fresh(), kStart + kDay);
   EXPECT_EQ(keys.ClaimToken("a"), again.ClaimToken("a"));
   EXPECT_NE(keys.ClaimToken("a"), keys.ClaimToken("b"));
 }
@@ -159,23 +197,23 @@ bool IsTaken(const std::string& certificate, const std::string& authorities, std
 
 TEST(Authorities, K33_fault_47_what_either_of_two_has_signed_is_taken) {
   Authorities authorities = Fresh();
-  const Keys before = MakeKeys(authorities, {}, "secret", kOld);
+  const Keys before = KeysOf(authorities, kOld);
   ASSERT_TRUE(authorities.Rotate(kOld));
   const std::int64_t later = kOld + 10 * kDay;
-  const Keys after = MakeKeys(authorities, {}, "secret", later);
-  ASSERT_FALSE(tls::IsIssuedBy(after.serving.certificate, Fresh().Trusted()));
-  EXPECT_TRUE(IsTaken(before.serving.certificate, authorities.Trusted(), later));
-  EXPECT_TRUE(IsTaken(after.serving.certificate, authorities.Trusted(), later));
-  EXPECT_FALSE(IsTaken(after.serving.certificate, Fresh().Trusted(), later));
+  const Keys after = KeysOf(authorities, later);
+  ASSERT_FALSE(tls::IsIssuedBy(after.relays.serving.certificate, Fresh().Trusted()));
+  EXPECT_TRUE(IsTaken(before.relays.serving.certificate, authorities.Trusted(), later));
+  EXPECT_TRUE(IsTaken(after.relays.serving.certificate, authorities.Trusted(), later));
+  EXPECT_FALSE(IsTaken(after.relays.serving.certificate, Fresh().Trusted(), later));
 }
 
 TEST(Authorities, K33_two_of_one_name_are_told_apart) {
   Authorities authorities;
   for (const std::int64_t made : {kStart, kStart + kDay})
-    ASSERT_TRUE(authorities.Add(tls::MakeAuthority("one name", made)));
+    ASSERT_TRUE(authorities.Add(Made("one name", made)));
   const std::int64_t later = kStart + 10 * kDay;
-  const Keys keys = MakeKeys(authorities, {}, "secret", later);
-  EXPECT_TRUE(IsTaken(keys.serving.certificate, authorities.Trusted(), later));
+  const Keys keys = KeysOf(authorities, later);
+  EXPECT_TRUE(IsTaken(keys.relays.serving.certificate, authorities.Trusted(), later));
 }
 
 }  // namespace
