@@ -13,6 +13,8 @@ using Json = nlohmann::json;
 
 // After --drain-all the rest of the installation is taken away within this.
 constexpr auto kLeaseOfDrain = std::chrono::seconds(60);
+// Of one Lease; one change a second would take eleven days.
+constexpr std::int64_t kMaxTransitions = 1'000'000;
 
 Json SpecOf(const Json& lease) {
   const auto found = lease.is_object() ? lease.find("spec") : lease.end();
@@ -72,12 +74,15 @@ Election::Role Election::role(TimePoint now) const {
   return deposed_ || now >= renewed_ + kRenew ? Role::kLost : Role::kLeader;
 }
 
+std::int64_t Election::term() const { return made_ * kMaxTransitions + transitions_; }
+
 void Election::Observe(const Json& lease, TimePoint now) {
   const Json spec = SpecOf(lease);
   if (seen_.is_null() || SpecOf(seen_) != spec) changed_ = now;
   seen_ = lease;
   holder_ = json::Text(spec, "holderIdentity");
   transitions_ = json::Number(spec, "leaseTransitions");
+  made_ = ParseRfc3339(json::Text(lease, "metadata", "creationTimestamp")) / 1'000'000;
 }
 
 bool Election::MayClaim(TimePoint now) const {

@@ -58,8 +58,9 @@ class Election {
   bool IsAlone(TimePoint now) const { return role(now) == Role::kLeader && now >= alone_; }
   /// Who holds it as last seen, "" = nobody.
   const std::string& holder() const { return holder_; }
-  /// Counts the changes of leader: of two leaders the one with the higher term is the true one.
-  std::int64_t term() const { return transitions_; }
+  /// Of two leaders the one with the higher term is the true one: when the Lease was made, then how
+  /// often it has changed hands. One that was deleted and made anew begins to count at 1 again.
+  std::int64_t term() const;
 
  private:
   void Observe(const Json& lease, TimePoint now);
@@ -74,6 +75,7 @@ class Election {
   TimePoint changed_;  // when it was last seen to change
   std::string holder_;
   std::int64_t transitions_ = 0;
+  std::int64_t made_ = 0;  // Unix seconds, by the API's clock
   bool led_ = false;
   bool deposed_ = false;  // we led, and somebody else holds it now
   TimePoint renewed_;

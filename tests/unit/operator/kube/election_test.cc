@@ -17,6 +17,8 @@ constexpr std::int64_t kWall = 1'700'000'000'000'000;
 struct Api {
   Json lease;
   int version = 0;
+  std::int64_t clock = kWall;
+  std::string made;
   bool up = true;
 
   std::pair<int, Json> Answer(const Ask& ask) {
@@ -28,7 +30,9 @@ struct Api {
         ask.lease["metadata"]["resourceVersion"] != std::to_string(version)) {
       return {409, nullptr};
     }
+    if (ask.verb == Ask::Verb::kCreate) made = Rfc3339Seconds(clock);
     lease = ask.lease;
+    lease["metadata"]["creationTimestamp"] = made;
     lease["metadata"]["resourceVersion"] = std::to_string(++version);
     return Found(200);
   }
@@ -165,6 +169,22 @@ TEST(Election, a_restarted_leader_goes_on_with_its_own_lease_and_term) {
   Candidate again(&api, "one");
   EXPECT_EQ(again.Try(kStart + seconds(1)), Role::kLeader);
   EXPECT_EQ(again.election.term(), one.election.term());
+}
+
+TEST(Election, fault_14_a_lease_that_was_deleted_takes_the_term_no_lower) {
+  Api api;
+  Candidate one(&api, "one");
+  Candidate two(&api, "two");
+  one.Try(kStart);
+  two.Try(kStart);
+  two.Try(kStart + seconds(15));
+  ASSERT_EQ(api.lease["spec"]["leaseTransitions"], 2);
+  api.lease = nullptr;
+  api.clock += 3'000'000;
+  Candidate three(&api, "three");
+  EXPECT_EQ(three.Try(kStart + seconds(20)), Role::kLeader);
+  EXPECT_EQ(api.lease["spec"]["leaseTransitions"], 1);
+  EXPECT_GT(three.election.term(), two.election.term());
 }
 
 TEST(Election, two_that_create_at_once_agree) {
