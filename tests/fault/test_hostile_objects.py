@@ -154,7 +154,7 @@ def test_D21_S19_pods_with_odd_parts_end_nobody(untouched, field):
 
 @pytest.mark.parametrize("status", table.read("malformed_statuses.yaml"), ids=json.dumps)
 def test_D21_S19_a_malformed_status_is_refused_and_keeps_what_is_counted(untouched, status):
-    before = untouched.function()["status"]["sessions"]
+    before = untouched.rest()
     answer, body = untouched.access().call("PATCH", FUNCTION + "/status", {"status": status}, MERGE)
     assert answer in (400, 422) and "status" in body["message"], body
     assert untouched.function()["status"]["sessions"] == before
