@@ -133,7 +133,7 @@ Replica::Replica(boost::asio::io_context& io, const Flags& flags, const kube::Ac
                   flags.drains ? kube::Election::Claim::kAtOnce : kube::Election::Claim::kWhenDead,
                   &leader_,
                   {[this](std::int64_t term) { OnElected(term); }, [] { std::_Exit(1); }}),
-      pages_{[this] { return measures_.Text(operator_.fleet(), client_.awaited()); },
+      pages_{[this] { return Metrics(); },
              [this] { return sidecar_port_.Answers() && gateway_port_.Answers(); },
              [this] { return open_; }},
       signals_(io, SIGTERM, SIGINT),
@@ -169,6 +169,17 @@ absl::Status Replica::ServePeople() {
   return absl::OkStatus();
 }
 
+std::string Replica::Metrics() {
+  const auto set = [this](const char* port, const guard::Guard::Refused& refused) {
+    measures_.SetRefused(port, "full", refused.full);
+    measures_.SetRefused(port, "certificate", refused.certificate);
+    measures_.SetRefused(port, "frames", refused.frames);
+  };
+  set("relays", sidecar_port_.refused());
+  set("gateways", gateway_port_.refused());
+  return measures_.Text(operator_.fleet(), client_.awaited());
+}
+
 // A relay's image has no resolver: sidecars are told an address. Once is enough, a Service keeps
 // its own.
 net::awaitable<void> Replica::Resolve() {
@@ -199,8 +210,8 @@ net::awaitable<void> Replica::Resolve() {
 
 void Replica::OnKeys(const keys::Keys& keys) {
   operator_.SetKeys(keys);
-  sidecar_port_.Use(keys, keys.admission);
-  gateway_port_.Use(keys, keys.gateway);
+  sidecar_port_.Use(keys.relays);
+  gateway_port_.Use(keys.gateways);
   if (std::exchange(open_, true)) return;
   guard_thread_ = std::thread([this] {
     const auto work = boost::asio::make_work_guard(guard_io_);

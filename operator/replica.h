@@ -46,6 +46,7 @@ class Replica {
   void OnElected(std::int64_t term);
   void OnSignal();
   absl::Status ServePeople();
+  std::string Metrics();
   /// --drain-all: looks whether all is done, until it is.
   void AwaitDrained(TimePoint until);
 

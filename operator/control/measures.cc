@@ -67,6 +67,16 @@ void Measures::OnFault(const char* resource) {
   metrics_.Add("wsf_object_faults_total", Label("resource", resource), 1);
 }
 
+void Measures::OnRefused(const char* port, const char* reason) {
+  metrics_.Add("wsf_refused_total", absl::StrCat(Label("port", port), ",", Label("reason", reason)),
+               1);
+}
+
+void Measures::SetRefused(const char* port, const char* reason, std::size_t times) {
+  metrics_.Set("wsf_refused_total", absl::StrCat(Label("port", port), ",", Label("reason", reason)),
+               static_cast<double>(times));
+}
+
 void Measures::OnSidecarAnswer(const std::string& command, int http_status) {
   metrics_.Add(
       "wsf_sidecar_answers_total",

@@ -23,6 +23,10 @@ class Measures {
   void OnFault(const char* resource);
   /// `http_status` 0: it gave no answer.
   void OnSidecarAnswer(const std::string& command, int http_status);
+  /// What a port of ours has turned away: "relays", "gateways" or "people"; `reason` is a word.
+  void OnRefused(const char* port, const char* reason);
+  /// How often, since the start.
+  void SetRefused(const char* port, const char* reason, std::size_t times);
   void SetLeading(double leading) { metrics_.Set("wsf_leader", "", leading); }
 
   /// All of them, with what `fleet` is now and how many API calls are not answered yet.

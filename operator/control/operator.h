@@ -98,6 +98,9 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   void OnFault(const char* resource, const std::string& name, const std::string& error);
 
   // From gateways and sidecars.
+  /// Whether a report is the pod's own; else what its sidecar is told. When OK, the pod is known.
+  void Check(const std::string& token, const std::string& pod_uid,
+             std::function<void(grpc::Status)> checked);
   void Take(const std::shared_ptr<service::GatewayLink>& link, const v1::FromGateway& message);
   void SendAll(const std::shared_ptr<service::GatewayLink>& link);
   /// Each answer is counted, none too.

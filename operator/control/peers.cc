@@ -24,52 +24,58 @@ std::string KeyOf(const v1::FunctionName& name) { return name.namespace_() + "/"
 
 // ---- Sidecars ----
 
-void Operator::Listening(std::string token, v1::ListeningRequest request, ListeningDone done) {
-  boost::asio::post(io_, [this, token = std::move(token), request = std::move(request),
-                          done = std::move(done)] {
-    reviewer_.Review(token, [this, request, done](Reviewer::Answer answer, const std::string& uid) {
-      if (answer == Reviewer::Answer::kUnknown) {
-        return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"}, {});
-      }
-      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid()) {
-        observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
-        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"}, {});
-      }
-      const fleet::Instance* instance = fleet_.Find(uid);
-      if (instance == nullptr) {  // our cache lags behind the pod
-        return done({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"}, {});
-      }
-      if (!instance->pod.MayBeAt(request.relay_address())) {
-        observe::Log(Level::kWarning, "report refused",
-                     {{"podUid", uid}, {"error", "its relay address is not the pod's"}});
-        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's address"}, {});
-      }
-      v1::ListeningResponse response;
-      response.set_claim_token(keys_.ClaimToken(uid));
-      done(grpc::Status::OK, response);
-      fleet_.OnListening(uid, request.relay_address(), Now());
-      ledger_.OnStarted(uid);
-      Schedule();
-    });
+void Operator::Check(const std::string& token, const std::string& pod_uid,
+                     std::function<void(grpc::Status)> checked) {
+  const auto refused = [this, pod_uid](const char* reason, const char* message) {
+    observe::Log(Level::kWarning, "report refused", {{"podUid", pod_uid}, {"error", message}});
+    measures_->OnRefused("relays", reason);
+    return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, message);
+  };
+  if (gone_pods_.Find(pod_uid) != nullptr)  // though its token may still be good
+    return checked(refused("gone", "the pod has gone"));
+  reviewer_.Review(token, pod_uid, [this, pod_uid, refused, checked](Reviewer::Answer answer) {
+    switch (answer) {
+      case Reviewer::Answer::kUnknown:
+        return checked({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
+      case Reviewer::Answer::kRefused: return checked(refused("token", "not this pod's token"));
+      case Reviewer::Answer::kItsPod: break;
+    }
+    if (gone_pods_.Find(pod_uid) != nullptr) return checked(refused("gone", "the pod has gone"));
+    if (fleet_.Find(pod_uid) == nullptr)  // our cache lags behind the pod, or is not filled yet
+      return checked({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"});
+    checked(grpc::Status::OK);
   });
+}
+
+void Operator::Listening(std::string token, v1::ListeningRequest request, ListeningDone done) {
+  boost::asio::post(
+      io_, [this, token = std::move(token), request = std::move(request), done = std::move(done)] {
+        Check(token, request.pod_uid(), [this, request, done](const grpc::Status& checked) {
+          if (!checked.ok()) return done(checked, {});
+          const std::string& uid = request.pod_uid();
+          if (!fleet_.Find(uid)->pod.MayBeAt(request.relay_address())) {
+            observe::Log(Level::kWarning, "report refused",
+                         {{"podUid", uid}, {"error", "its relay address is not the pod's"}});
+            measures_->OnRefused("relays", "address");
+            return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's address"}, {});
+          }
+          v1::ListeningResponse response;
+          response.set_claim_token(keys_.ClaimToken(uid));
+          done(grpc::Status::OK, response);
+          fleet_.OnListening(uid, request.relay_address(), Now());
+          ledger_.OnStarted(uid);
+          Schedule();
+        });
+      });
 }
 
 void Operator::Ended(std::string token, v1::EndedRequest request, EndedDone done) {
   boost::asio::post(io_, [this, token = std::move(token), request = std::move(request),
                           done = std::move(done)] {
-    reviewer_.Review(token, [this, request, done](Reviewer::Answer answer, const std::string& uid) {
-      if (answer == Reviewer::Answer::kUnknown) {
-        return done({grpc::StatusCode::UNAVAILABLE, "the API server does not answer"});
-      }
-      const bool gone = gone_pods_.Find(uid) != nullptr;  // though its token may still be good
-      if (answer == Reviewer::Answer::kRefused || uid != request.pod_uid() || gone) {
-        observe::Log(Level::kWarning, "report refused", {{"podUid", request.pod_uid()}});
-        return done({grpc::StatusCode::PERMISSION_DENIED, "not this pod's token"});
-      }
-      if (fleet_.Find(uid) == nullptr) {  // our cache lags behind the pod, or is not filled yet
-        return done({grpc::StatusCode::UNAVAILABLE, "the pod is not known yet"});
-      }
-      done(grpc::Status::OK);  // at once: the termination message is the durable copy
+    Check(token, request.pod_uid(), [this, request, done](const grpc::Status& checked) {
+      done(checked);  // at once: the termination message is the durable copy
+      if (!checked.ok()) return;
+      const std::string& uid = request.pod_uid();
       ledger_.OnReport(uid, request.record(), request.instance_totals(), Now());
       fleet_.OnSessionEnded(uid, request.record().request_id(), fleet::Fleet::Over::kYes, Now());
       AskStates();

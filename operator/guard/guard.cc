@@ -84,7 +84,10 @@ void Guard::Serve(net::Acceptor acceptor) {
 awaitable<bool> Guard::Introduce(net::Connection& client) {
   error_code error;
   const auto source = client.socket().remote_endpoint(error);
-  if (error || !client.Add(sources_.EnterFrom(source.address().to_string()))) co_return false;
+  if (error || !client.Add(sources_.EnterFrom(source.address().to_string()))) {
+    ++full_;
+    co_return false;
+  }
   const std::uint64_t self = ++arrivals_;
   unknown_[self] = &client;
   if (unknown_.size() > kMaxUnknown) {
@@ -94,16 +97,20 @@ awaitable<bool> Guard::Introduce(net::Connection& client) {
   }
   const absl::Status status = co_await tls_.Accept(client, kHandshakeTime);
   unknown_.erase(self);
-  co_return status.ok() && client.Add(admission_.Enter());
+  if (!status.ok()) {
+    ++certificate_;
+  } else if (!client.Add(admission_.Enter())) {
+    ++full_;
+  } else {
+    co_return true;
+  }
+  co_return false;
 }
 
 awaitable<void> Guard::Open(net::Connection client) {
   int ends[2];
   const bool is_known = co_await Introduce(client);
-  if (!is_known || !MakePair(ends)) {
-    ++dropped_;
-    co_return;
-  }
+  if (!is_known || !MakePair(ends)) co_return;
   error_code error;
   Inner inner(io_);
   inner.assign(boost::asio::local::stream_protocol(), ends[0], error);
@@ -128,7 +135,7 @@ awaitable<void> Guard::PumpIn(std::shared_ptr<Bridge> bridge) {
     if (error) break;
     const std::string_view read(buffer->data(), size);
     if (!budget.Take(read, std::chrono::steady_clock::now())) {
-      ++dropped_;
+      ++frames_;
       break;
     }
     const auto bytes = boost::asio::buffer(buffer->data(), size);

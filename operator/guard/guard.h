@@ -23,7 +23,7 @@ namespace wsf::guard {
 /// out, and lets a peer without a certificate cost gigabytes.
 ///
 /// Threading: confined to its io_context's thread, which nothing else should keep busy; Use and
-/// dropped may be called from any thread. Outlives its connections.
+/// refused may be called from any thread. Outlives its connections.
 class Guard {
  public:
   struct Options {
@@ -39,9 +39,13 @@ class Guard {
   /// New handshakes are made with these from here on.
   void Use(const std::string& authorities, const tls::KeyPair& own);
   void Serve(net::Acceptor acceptor);
-  /// Connections that were turned away or cut: too many, no certificate of ours, or more asked of
-  /// gRPC than FrameBudget allows.
-  std::size_t dropped() const { return dropped_; }
+  /// Connections that were turned away or cut since the start.
+  struct Refused {
+    std::size_t full = 0;         ///< more than its limits allow
+    std::size_t certificate = 0;  ///< none of ours was shown in time
+    std::size_t frames = 0;       ///< more was asked of gRPC than FrameBudget allows
+  };
+  Refused refused() const { return {full_, certificate_, frames_}; }
 
  private:
   using Inner = boost::asio::local::stream_protocol::socket;
@@ -59,7 +63,9 @@ class Guard {
   std::map<std::uint64_t, net::Connection*> unknown_;  // in their TLS handshake, by arrival
   std::uint64_t arrivals_ = 0;
   tls::MutualServer tls_;
-  std::atomic<std::size_t> dropped_ = 0;
+  std::atomic<std::size_t> full_ = 0;
+  std::atomic<std::size_t> certificate_ = 0;
+  std::atomic<std::size_t> frames_ = 0;
 };
 
 }  // namespace wsf::guard

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "common/base/ids.h"
 #include "common/json/read.h"
 #include "standalone/runtime/log_file.h"
@@ -29,6 +31,7 @@ bool WriteSecret(const std::string& path, const std::string& text) {
 }
 
 constexpr std::size_t kMaxKeptLogs = 200;
+constexpr char kAudience[] = "wsf-operator";
 
 std::string LogOf(const std::string& data_folder, const std::string& ns, const std::string& pod) {
   return data_folder + "/logs/" + ns + "." + pod + ".log";
@@ -42,6 +45,15 @@ bool HasOurShape(const Json& pod) {
   return servers.size() == 1 && relays.size() == 1 &&
          json::Text(servers[0], "name") == "function" &&
          json::Items(servers[0], "ports").size() == 1;
+}
+
+// Shaped as an API server's (RFC 7515 section 3.1), so that it says whose it is; what would be the
+// signature is a secret that only we know.
+std::string MakeToken(const std::string& pod_uid) {
+  const Json claims = {{"aud", {kAudience}}, {"kubernetes.io", {{"pod", {{"uid", pod_uid}}}}}};
+  const std::string payload = absl::WebSafeBase64Escape(claims.dump());
+  return absl::StrCat(absl::WebSafeBase64Escape(R"({"alg":"none"})"), ".", payload, ".",
+                      Hex(RandomBytes(32)));
 }
 
 }  // namespace
@@ -82,7 +94,7 @@ void Runtime::StartPod(const Json& pod) {
   running.name = metadata["name"];
   running.address = addresses_->Take(std::chrono::steady_clock::now());
   running.folder = options_.data_folder + "/pods/" + uid;
-  running.token = Hex(RandomBytes(32));
+  running.token = MakeToken(uid);
   if (running.address.empty()) {
     return Refuse(running, "NoAddress", "every loopback address of this wsf is in use");
   }
@@ -160,7 +172,7 @@ Json Runtime::ReviewToken(const std::string& token) const {
     const Json extra = {{"authentication.kubernetes.io/pod-uid", {uid}},
                         {"authentication.kubernetes.io/pod-name", {running.name}}};
     return {{"authenticated", true},
-            {"audiences", {"wsf-operator"}},
+            {"audiences", {kAudience}},
             {"user",
              {{"username", "system:serviceaccount:" + running.ns + ":default"}, {"extra", extra}}}};
   }
