@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/kube/client.h"
+#include "common/kube/kubeconfig.h"
 
 namespace wsf::cli {
 
@@ -18,12 +19,19 @@ class Api {
   /// `kubeconfig` "" looks for $KUBECONFIG, then for a standalone mode that this user has started,
   /// then for ~/.kube/config.
   static absl::StatusOr<std::unique_ptr<Api>> Open(const std::string& kubeconfig);
+  /// The same, where each request bears a token of the service account `wsf-people` for the
+  /// operator in namespace `system`: made for ten minutes with the user's own credentials, which
+  /// the operator never sees. An error says what is not allowed, or that there is no operator of
+  /// ours.
+  static absl::StatusOr<std::unique_ptr<Api>> OpenForPeople(const std::string& kubeconfig,
+                                                            const std::string& system);
 
   /// Status 0: no answer; `error` says why.
   kube::Response Get(const std::string& path);
-  kube::Response Post(const std::string& path);
+  kube::Response Post(const std::string& path, const kube::Json& body = kube::Json::object());
 
  private:
+  void Dial();
   using Call = std::function<void(kube::Client::Callback)>;
   kube::Response Wait(const Call& call);
 
@@ -31,7 +39,11 @@ class Api {
   // A context that ran out of work would have to be restarted for the next call.
   const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       io_.get_executor()};
+  kube::Access access_;
   std::unique_ptr<kube::Client> client_;
 };
+
+/// What to tell of an answer that is none of the wanted.
+std::string WhyNot(const kube::Response& answer);
 
 }  // namespace wsf::cli

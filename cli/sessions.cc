@@ -22,7 +22,7 @@ namespace {
 using kube::Json;
 
 constexpr int kExitUsage = 2;
-constexpr char kProxy[] = "/api/v1/namespaces/%s/services/wsf-operator:sessions/proxy";
+constexpr char kProxy[] = "/api/v1/namespaces/%s/services/https:wsf-operator:admin/proxy";
 constexpr auto kWatchPause = std::chrono::seconds(1);
 constexpr std::int64_t kWorthSaying = 1000;  // milliseconds
 
@@ -39,13 +39,6 @@ struct Flags {
 int Fail(const std::string& what) {
   std::fprintf(stderr, "wsf: %s\n", what.c_str());
   return kExitUsage;
-}
-
-std::string WhyNot(const kube::Response& answer) {
-  if (answer.status == 0) {
-    return "the API does not answer; is `wsf dev` still running? (" + answer.error + ")";
-  }
-  return answer.Message();
 }
 
 std::string Text(const Json& object, const char* name) { return json::TextOr("-", object, name); }
@@ -88,7 +81,7 @@ void Print(const Flags& flags, const Json& session) {
 }
 
 int RunSessions(const Flags& flags) {
-  const auto api = Api::Open(flags.kubeconfig);
+  const auto api = Api::OpenForPeople(flags.kubeconfig, flags.system);
   if (!api.ok()) return Fail(std::string(api.status().message()));
   std::set<std::string> printed;
   std::string cursor;
@@ -130,7 +123,7 @@ absl::StatusOr<Json> FindSession(Api* api, const Flags& flags) {
 }
 
 int RunEnd(const Flags& flags) {
-  const auto api = Api::Open(flags.kubeconfig);
+  const auto api = Api::OpenForPeople(flags.kubeconfig, flags.system);
   if (!api.ok()) return Fail(std::string(api.status().message()));
   const absl::StatusOr<Json> session = FindSession(api->get(), flags);
   if (!session.ok()) return Fail(std::string(session.status().message()));
@@ -145,7 +138,7 @@ int RunEnd(const Flags& flags) {
 }
 
 int RunLogs(const Flags& flags) {
-  const auto api = Api::Open(flags.kubeconfig);
+  const auto api = Api::OpenForPeople(flags.kubeconfig, flags.system);
   if (!api.ok()) return Fail(std::string(api.status().message()));
   const absl::StatusOr<Json> session = FindSession(api->get(), flags);
   if (!session.ok()) return Fail(std::string(session.status().message()));

@@ -25,7 +25,8 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--drain-seconds", flags->drain_seconds,
                   "how long sessions may go on after SIGTERM; default 0")
       ->check(CLI::Range(0, 86400));
-  app->add_option("--admin-listen", flags->admin_listen, "ip:port of /metrics and /healthz");
+  app->add_option("--admin-listen", flags->admin_listen, "ip:port of /metrics");
+  app->add_option("--probe-listen", flags->probe_listen, "ip:port of /healthz and /readyz");
   app->add_option("--operator", flags->operator_address, "ip:port of the operator")->required();
   app->add_option("--operator-tls", flags->tls_folder, "folder of ca.crt, tls.crt and tls.key");
   app->add_option("--default-function", flags->default_function,

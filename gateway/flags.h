@@ -21,6 +21,7 @@ struct Flags {
   std::uint64_t memory_limit = 0;               ///< 0 = the control group's
   int drain_seconds = 0;
   std::string admin_listen = "0.0.0.0:8081";
+  std::string probe_listen = "0.0.0.0:8082";
   std::string operator_address;
   std::string tls_folder = "/etc/wsf/gateway-tls";
   std::string default_function;

@@ -18,9 +18,9 @@
 #include "common/base/descriptors.h"
 #include "common/base/ids.h"
 #include "common/base/impossible.h"
-#include "common/net/admin.h"
 #include "common/net/await.h"
 #include "common/net/listener.h"
+#include "common/net/pages.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 #include "common/rpc/credentials.h"
@@ -222,10 +222,18 @@ int main(int argc, char** argv) {
     metrics.Set("wsf_impossible_total", "", static_cast<double>(wsf::ImpossibleCount()));
     return metrics.Text();
   };
-  const wsf::net::AdminPages pages = {text, [] { return true; }, is_ready};
-  accept(flags.admin_listen, "--admin-listen", [&](tcp::socket client) {
-    wsf::net::Spawn(io.get_executor(), wsf::net::ServeAdmin(std::move(client), &pages));
-  });
+  using Page = wsf::net::PagePort::Page;
+  wsf::net::PagePort admin({{"/metrics",
+                             [&] {
+                               return Page{200, text()};
+                             }}},
+                           [&](const wsf::http::RequestHead& head) {
+                             return !wsf::front::CheckExposure(exposure, head).has_value();
+                           });
+  wsf::net::PagePort probes({{"/healthz", [] { return wsf::net::Probe(true); }},
+                             {"/readyz", [&] { return wsf::net::Probe(is_ready()); }}});
+  admin.Serve(Listen(io, flags.admin_listen, "--admin-listen"));
+  probes.Serve(Listen(io, flags.probe_listen, "--probe-listen"));
   Log(Level::kInfo, "serving", {{"clients", flags.listen}});
   link->Start();
   io.run();

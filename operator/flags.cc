@@ -86,9 +86,9 @@ void Declare(CLI::App* app, Flags* flags) {
                 "lead at once, end all instances, account them, and exit: before an uninstall");
   app->add_option("--sidecar-listen", flags->sidecar_listen, "ip:port for sidecars");
   app->add_option("--gateway-listen", flags->gateway_listen, "ip:port for gateways");
-  app->add_option("--sessions-listen", flags->sessions_listen, "ip:port of GET /sessions");
   app->add_option("--admin-listen", flags->admin_listen,
-                  "ip:port of /metrics, /healthz and /readyz");
+                  "ip:port of /metrics and /sessions: HTTPS, with a bearer token");
+  app->add_option("--probe-listen", flags->probe_listen, "ip:port of /healthz and /readyz");
   app->add_option("--advertise", flags->advertise,
                   "host:port told to sidecars; a name is looked up once, at the start");
   app->add_option("--max-relay-connections-per-source", flags->relay_connections_per_source,

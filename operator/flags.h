@@ -22,8 +22,8 @@ struct Flags {
   bool drains = false;
   std::string sidecar_listen = "0.0.0.0:9443";
   std::string gateway_listen = "0.0.0.0:9444";
-  std::string sessions_listen = "0.0.0.0:9445";
-  std::string admin_listen = "0.0.0.0:8081";
+  std::string admin_listen = "0.0.0.0:9445";
+  std::string probe_listen = "0.0.0.0:8082";
   std::string advertise;
   std::size_t relay_connections_per_source = 2;  ///< 0 = no limit
   std::string public_url = "ws://localhost:8080";

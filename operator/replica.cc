@@ -15,7 +15,6 @@
 #include "common/net/endpoint.h"
 #include "common/net/listener.h"
 #include "common/observe/log.h"
-#include "operator/control/sessions_server.h"
 #include "operator/kube/version.h"
 
 namespace wsf::control {
@@ -133,9 +132,12 @@ Replica::Replica(boost::asio::io_context& io, const Flags& flags, const kube::Ac
                   flags.drains ? kube::Election::Claim::kAtOnce : kube::Election::Claim::kWhenDead,
                   &leader_,
                   {[this](std::int64_t term) { OnElected(term); }, [] { std::_Exit(1); }}),
-      pages_{[this] { return Metrics(); },
-             [this] { return sidecar_port_.Answers() && gateway_port_.Answers(); },
-             [this] { return open_; }},
+      permit_(&client_),
+      admin_({io, &operator_, &leader_, &permit_, &measures_, [this] { return Metrics(); },
+              PortOf(flags.admin_listen)}),
+      probes_({{"/healthz",
+                [this] { return net::Probe(sidecar_port_.Answers() && gateway_port_.Answers()); }},
+               {"/readyz", [this] { return net::Probe(open_); }}}),
       signals_(io, SIGTERM, SIGINT),
       timer_(io) {}
 
@@ -144,7 +146,7 @@ absl::Status Replica::Start() {
     return Under("--sidecar-listen", status);
   if (const absl::Status status = gateway_port_.Listen(); !status.ok())
     return Under("--gateway-listen", status);
-  if (const absl::Status status = ServePeople(); !status.ok()) return status;
+  if (const absl::Status status = ListenForPeople(); !status.ok()) return status;
   measures_.SetLeading(0);
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (!error) OnSignal();
@@ -153,19 +155,13 @@ absl::Status Replica::Start() {
   return absl::OkStatus();
 }
 
-absl::Status Replica::ServePeople() {
-  absl::StatusOr<net::Acceptor> sessions = net::Listen(io_, flags_.sessions_listen);
-  if (!sessions.ok()) return Under("--sessions-listen", sessions.status());
+absl::Status Replica::ListenForPeople() {
   absl::StatusOr<net::Acceptor> admin = net::Listen(io_, flags_.admin_listen);
   if (!admin.ok()) return Under("--admin-listen", admin.status());
-  const std::uint16_t port = PortOf(flags_.sessions_listen);
-  net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(sessions), [this, port](tcp::socket s) {
-               net::Spawn(io_.get_executor(),
-                          ServeSessions(std::move(s), &operator_, &leader_, port));
-             }));
-  net::Spawn(io_.get_executor(), net::AcceptAll(*std::move(admin), [this](tcp::socket s) {
-               net::Spawn(io_.get_executor(), net::ServeAdmin(std::move(s), &pages_));
-             }));
+  admin_acceptor_ = *std::move(admin);
+  absl::StatusOr<net::Acceptor> probes = net::Listen(io_, flags_.probe_listen);
+  if (!probes.ok()) return Under("--probe-listen", probes.status());
+  probes_.Serve(*std::move(probes));
   return absl::OkStatus();
 }
 
@@ -212,7 +208,9 @@ void Replica::OnKeys(const keys::Keys& keys) {
   operator_.SetKeys(keys);
   sidecar_port_.Use(keys.relays);
   gateway_port_.Use(keys.gateways);
+  admin_.Use(keys.gateways);
   if (std::exchange(open_, true)) return;
+  admin_.Serve(*std::exchange(admin_acceptor_, std::nullopt));
   guard_thread_ = std::thread([this] {
     const auto work = boost::asio::make_work_guard(guard_io_);
     guard_io_.run();

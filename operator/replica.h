@@ -11,10 +11,12 @@
 
 #include "absl/status/status.h"
 #include "common/kube/kubeconfig.h"
-#include "common/net/admin.h"
+#include "common/net/pages.h"
+#include "operator/control/admin_server.h"
 #include "operator/control/leadership.h"
 #include "operator/control/measures.h"
 #include "operator/control/operator.h"
+#include "operator/control/permit.h"
 #include "operator/flags.h"
 #include "operator/keys/key_store.h"
 #include "operator/kube/patient_client.h"
@@ -45,7 +47,7 @@ class Replica {
   void OnKeys(const keys::Keys& keys);
   void OnElected(std::int64_t term);
   void OnSignal();
-  absl::Status ServePeople();
+  absl::Status ListenForPeople();
   std::string Metrics();
   /// --drain-all: looks whether all is done, until it is.
   void AwaitDrained(TimePoint until);
@@ -64,10 +66,13 @@ class Replica {
   Port gateway_port_;
   keys::KeyStore keys_;
   Leadership leadership_;
-  net::AdminPages pages_;
+  Permit permit_;
+  AdminServer admin_;
+  net::PagePort probes_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;
-  bool open_ = false;  // the ports
+  bool open_ = false;                            // the ports
+  std::optional<net::Acceptor> admin_acceptor_;  // until the keys are there
   std::thread guard_thread_;
 };
 

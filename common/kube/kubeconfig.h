@@ -37,6 +37,7 @@ struct Access {
   Source client_key;
   Source token;
   std::optional<ExecPlugin> exec;
+  std::map<std::string, std::string> headers;  ///< sent with each request
 };
 
 /// The current context of a kubeconfig file; relative paths are looked up from its folder. An error

@@ -232,6 +232,7 @@ class RestClient : public Client {
     // By this name cpprestsdk checks the certificate.
     if (!access_.server_name.empty()) request->headers().add("Host", access_.server_name);
     if (!own->token.empty()) request->headers().add("Authorization", "Bearer " + own->token);
+    for (const auto& [name, value] : access_.headers) request->headers().add(name, value);
     return absl::OkStatus();
   }
 

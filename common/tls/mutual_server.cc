@@ -26,19 +26,8 @@ int SelectH2(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-using Certificates = std::unique_ptr<STACK_OF(X509_INFO), void (*)(STACK_OF(X509_INFO)*)>;
-
-Certificates ReadAll(const std::string& pem) {
-  BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  Certificates all(
-      PEM_X509_INFO_read_bio(bio, nullptr, nullptr, nullptr),
-      [](STACK_OF(X509_INFO) * infos) { sk_X509_INFO_pop_free(infos, X509_INFO_free); });
-  BIO_free(bio);
-  return all;
-}
-
 absl::Status Trust(SSL_CTX* context, const std::string& authorities) {
-  const Certificates all = ReadAll(authorities);
+  const Infos all = ReadInfos(authorities);
   int trusted = 0;
   for (int i = 0; all != nullptr && i < sk_X509_INFO_num(all.get()); ++i) {
     X509* const authority = sk_X509_INFO_value(all.get(), i)->x509;
@@ -47,17 +36,6 @@ absl::Status Trust(SSL_CTX* context, const std::string& authorities) {
   }
   if (trusted == 0) return absl::InvalidArgumentError("the authority holds no PEM certificate");
   return absl::OkStatus();
-}
-
-absl::Status Show(SSL_CTX* context, const KeyPair& own) {
-  const Certificates all = ReadAll(own.certificate + own.key);
-  for (int i = 0; all != nullptr && i < sk_X509_INFO_num(all.get()); ++i) {
-    const X509_INFO* const info = sk_X509_INFO_value(all.get(), i);
-    if (info->x509 != nullptr) SSL_CTX_use_certificate(context, info->x509);
-    if (info->x_pkey != nullptr) SSL_CTX_use_PrivateKey(context, info->x_pkey->dec_pkey);
-  }
-  if (SSL_CTX_check_private_key(context) == 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the serving certificate: ", LastError()));
 }
 
 std::string CommonName(X509* certificate) {

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -88,6 +89,13 @@ struct Server::Inside {
 Server::Server(std::vector<CertificateFiles> files) : inside_(std::make_unique<Inside>()) {
   for (CertificateFiles& each : files)
     inside_->certificates.push_back({std::move(each), {}, {}, {}});
+}
+
+Server::Server(const KeyPair& own) : inside_(std::make_unique<Inside>()) {
+  Context context = NewServerContext();
+  SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, nullptr);
+  if (!Show(context.get(), own).ok()) std::abort();
+  inside_->certificates.push_back({{}, {}, {}, std::move(context)});
 }
 
 Server::~Server() = default;

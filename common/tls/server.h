@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/net/connection.h"
+#include "common/tls/certificate.h"
 
 namespace wsf::tls {
 
@@ -25,6 +26,8 @@ struct CertificateFiles {
 class Server {
  public:
   explicit Server(std::vector<CertificateFiles> files);
+  /// One certificate that is in no file. REQUIRES: it is one, with its key.
+  explicit Server(const KeyPair& own);
   ~Server();
 
   /// Loads the files if they have changed since. What is wrong with them is returned, and what was

@@ -54,6 +54,25 @@ std::string LastError() {
   return reason == nullptr ? "unknown error" : reason;
 }
 
+Infos ReadInfos(const std::string& pem) {
+  BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  Infos all(PEM_X509_INFO_read_bio(bio, nullptr, nullptr, nullptr),
+            [](STACK_OF(X509_INFO) * infos) { sk_X509_INFO_pop_free(infos, X509_INFO_free); });
+  BIO_free(bio);
+  return all;
+}
+
+absl::Status Show(SSL_CTX* context, const KeyPair& own) {
+  const Infos all = ReadInfos(own.certificate + own.key);
+  for (int i = 0; all != nullptr && i < sk_X509_INFO_num(all.get()); ++i) {
+    const X509_INFO* const info = sk_X509_INFO_value(all.get(), i);
+    if (info->x509 != nullptr) SSL_CTX_use_certificate(context, info->x509);
+    if (info->x_pkey != nullptr) SSL_CTX_use_PrivateKey(context, info->x_pkey->dec_pkey);
+  }
+  if (SSL_CTX_check_private_key(context) == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the serving certificate: ", LastError()));
+}
+
 Context NewServerContext() {
   Context context(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const raw = context.get();

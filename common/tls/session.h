@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "common/net/connection.h"
+#include "common/tls/certificate.h"
 
 // What the servers of this folder share; not for other folders.
 namespace wsf::tls {
@@ -26,6 +27,14 @@ using Session = std::unique_ptr<SSL, SessionFreer>;
 
 /// OpenSSL's reason for the last failure, and forgets it.
 std::string LastError();
+
+using Infos = std::unique_ptr<STACK_OF(X509_INFO), void (*)(STACK_OF(X509_INFO)*)>;
+
+/// All certificates and keys in `pem`; may be nullptr.
+Infos ReadInfos(const std::string& pem);
+
+/// Shows `own` to clients; InvalidArgument where it is no certificate with its key.
+absl::Status Show(SSL_CTX* context, const KeyPair& own);
 
 /// TLS 1.2 or newer, no renegotiation, no compression, tickets only; no certificate yet.
 Context NewServerContext();

@@ -75,6 +75,8 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
     return history_.Describe(fleet_, query);
   }
   /// Ends one live session (P15). `done` is given 204, or 404 when there is none, or 503.
+  /// Whose live session that is, "" = nobody's.
+  std::string NamespaceOfSession(const std::string& request_id) const;
   void EndSession(const std::string& request_id, std::function<void(int http_status)> done);
 
  private:

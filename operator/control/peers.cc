@@ -128,6 +128,13 @@ void Operator::AskStates() {
   }
 }
 
+std::string Operator::NamespaceOfSession(const std::string& request_id) const {
+  for (const auto& [uid, instance] : fleet_.instances()) {
+    if (instance.sessions.contains(request_id)) return instance.pod.ns;
+  }
+  return "";
+}
+
 void Operator::EndSession(const std::string& request_id, std::function<void(int)> done) {
   for (const auto& [uid, instance] : fleet_.instances()) {
     if (!instance.sessions.contains(request_id)) continue;

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/base/ids.h"
 #include "common/base/time.h"
 #include "common/json/read.h"
 #include "common/spec/yaml.h"
@@ -15,6 +16,9 @@
 
 namespace wsf::api {
 namespace {
+
+constexpr char kPeople[] = "system:serviceaccount:wsf-system:wsf-people";
+constexpr char kPeopleToken[] = "/api/v1/namespaces/wsf-system/serviceaccounts/wsf-people/token";
 
 std::string Get(const std::map<std::string, std::string>& query, const char* name) {
   const auto found = query.find(name);
@@ -163,10 +167,14 @@ std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
   }
   if (absl::StartsWith(request.path, kSessionsProxy)) {
     const std::string path = request.path.substr(sizeof(kSessionsProxy) - 1);
-    return Proxy{backends_.sessions_address, request.method,
-                 path + (request.raw_query.empty() ? "" : "?" + request.raw_query)};
+    return Proxy{backends_.admin_address, request.method,
+                 path + (request.raw_query.empty() ? "" : "?" + request.raw_query),
+                 request.wsf_token};
   }
   if (request.path == "/apis/authentication.k8s.io/v1/tokenreviews") return ReviewToken(request);
+  if (request.path == "/apis/authorization.k8s.io/v1/subjectaccessreviews")
+    return ReviewAccess(request);
+  if (request.path == kPeopleToken) return RequestToken(request);
   const auto target = ParsePath(request.path);
   if (!target) {
     return ErrorReply({404, "NotFound", "the server could not find the requested resource"});
@@ -334,8 +342,30 @@ Reply Router::ReviewToken(const Request& request) {
   if (request.method != "POST" || !body || !body->contains("spec")) {
     return ErrorReply(BadRequest("POST a TokenReview"));
   }
-  (*body)["status"] = backends_.review_token(json::Text(*body, "spec", "token"));
+  const std::string token = json::Text(*body, "spec", "token");
+  if (EqualInConstantTime(token, backends_.people_token)) {
+    (*body)["status"] = {{"authenticated", true}, {"user", {{"username", kPeople}}}};
+  } else {
+    (*body)["status"] = backends_.review_token(token);
+  }
   return JsonReply(201, *body);
+}
+
+// Who asks this API may do everything; of those it gives tokens to, people may.
+Reply Router::ReviewAccess(const Request& request) {
+  std::optional<Json> body = ParseBody(request);
+  if (request.method != "POST" || !body || !body->contains("spec")) {
+    return ErrorReply(BadRequest("POST a SubjectAccessReview"));
+  }
+  (*body)["status"] = {{"allowed", json::Text(*body, "spec", "user") == kPeople}};
+  return JsonReply(201, *body);
+}
+
+Reply Router::RequestToken(const Request& request) {
+  if (request.method != "POST") return ErrorReply(BadRequest("POST a TokenRequest"));
+  return JsonReply(201, {{"apiVersion", "authentication.k8s.io/v1"},
+                         {"kind", "TokenRequest"},
+                         {"status", {{"token", backends_.people_token}}}});
 }
 
 }  // namespace wsf::api

@@ -18,6 +18,7 @@ struct Request {
   std::map<std::string, std::string> query;  ///< decoded
   std::string accept;
   std::string content_type;
+  std::string wsf_token;  ///< X-Wsf-Token: for the operator alone
   std::string body;
 };
 
@@ -55,6 +56,7 @@ struct Proxy {
   std::string address;  ///< ip:port
   std::string method;
   std::string target;  ///< path and query
+  std::string wsf_token;
 };
 
 /// What else the API answers from.
@@ -65,13 +67,15 @@ struct Backends {
   std::function<std::optional<std::string>(const std::string& ns, const std::string& pod,
                                            const std::string& container)>
       read_log;
-  /// ip:port of the operator's sessions: the Service proxy's only target.
-  std::string sessions_address;
+  /// ip:port of the operator's admin port: the Service proxy's only target, by HTTPS.
+  std::string admin_address;
+  /// TokenRequest for the service account `wsf-people`, the only one there is.
+  std::string people_token;
 };
 
 /// Where `wsf sessions` finds them, with a cluster's API server as with this one.
 inline constexpr char kSessionsProxy[] =
-    "/api/v1/namespaces/wsf-system/services/wsf-operator:sessions/proxy";
+    "/api/v1/namespaces/wsf-system/services/https:wsf-operator:admin/proxy";
 
 /// Maps requests to the objects: paths, verbs, discovery, Table form. No I/O.
 class Router {
@@ -99,6 +103,8 @@ class Router {
   Watch StartWatch(const Request& request, const Target& target);
   Reply Log(const Request& request, const Target& target);
   Reply ReviewToken(const Request& request);
+  Reply ReviewAccess(const Request& request);
+  Reply RequestToken(const Request& request);
 
   Objects* const objects_;
   const Backends backends_;

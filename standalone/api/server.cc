@@ -77,6 +77,7 @@ Request ToRequest(const BeastRequest& from) {
   }
   request.accept = Copy(from[beast_http::field::accept]);
   request.content_type = Copy(from[beast_http::field::content_type]);
+  request.wsf_token = Copy(from["X-Wsf-Token"]);
   request.body = from.body();
   return request;
 }
@@ -189,10 +190,15 @@ net::awaitable<Reply> Server::Inside::Forward(Proxy proxy) {
       ErrorReply({503, "ServiceUnavailable", "the operator does not answer; is it starting?"});
   const auto endpoint = net::ParseEndpoint(proxy.address);
   if (!endpoint) co_return unavailable;
-  beast::tcp_stream stream(io);
-  stream.expires_after(kForwardTime);
+  // As an API server does: whose certificate it is, is not looked at.
+  boost::asio::ssl::context any(boost::asio::ssl::context::tls_client);
+  beast::ssl_stream<beast::tcp_stream> stream(io, any);
+  beast::tcp_stream& lowest = beast::get_lowest_layer(stream);
+  lowest.expires_after(kForwardTime);
   net::error_code error;
-  co_await stream.async_connect(*endpoint, net::Await(error));
+  co_await lowest.async_connect(*endpoint, net::Await(error));
+  if (error) co_return unavailable;
+  co_await stream.async_handshake(boost::asio::ssl::stream_base::client, net::Await(error));
   if (error) co_return unavailable;
   beast_http::request<beast_http::empty_body> request;
   request.version(11);
@@ -200,6 +206,7 @@ net::awaitable<Reply> Server::Inside::Forward(Proxy proxy) {
   request.target(proxy.target);
   request.set(beast_http::field::host, proxy.address);
   request.set(beast_http::field::connection, "close");
+  request.set("X-Wsf-Token", proxy.wsf_token);
   request.prepare_payload();
   co_await beast_http::async_write(stream, request, net::Await(error));
   if (error) co_return unavailable;

@@ -19,6 +19,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/ids.h"
 #include "common/base/descriptors.h"
 #include "common/json/read.h"
 #include "common/tls/certificate.h"
@@ -45,9 +46,10 @@ constexpr char kLoopback6[] = "::1";
 constexpr int kApiPort = 6443;
 constexpr int kSidecarPort = 9443;
 constexpr int kGatewayPort = 9444;
-constexpr int kSessionsPort = 9445;
+constexpr int kOperatorAdminPort = 9445;
+constexpr int kOperatorProbePort = 8083;
 constexpr int kAdminPort = 8081;
-constexpr int kOperatorAdminPort = 8082;
+constexpr int kProbePort = 8082;
 constexpr auto kCertificateLife = std::chrono::hours(365 * 24);
 constexpr auto kAuthorityLife = std::chrono::hours(3650 * 24);
 constexpr char kSystemNamespace[] = "wsf-system";
@@ -112,7 +114,7 @@ class Supervisor {
              [this](const std::string& ns, const std::string& pod, const std::string& container) {
                return runtime_.ReadLog(ns, pod, container);
              },
-             absl::StrCat(platform_, ":", kSessionsPort)}) {}
+             absl::StrCat(platform_, ":", kOperatorAdminPort), Hex(RandomBytes(32))}) {}
 
   int Run() {
     if (!console_.ok()) return Fail("cannot write --records " + options_.records_path);
@@ -191,8 +193,8 @@ class Supervisor {
         absl::StrCat("--namespace=", kSystemNamespace),
         absl::StrCat("--sidecar-listen=", platform_, ":", kSidecarPort),
         absl::StrCat("--gateway-listen=", platform_, ":", kGatewayPort),
-        absl::StrCat("--sessions-listen=", platform_, ":", kSessionsPort),
         absl::StrCat("--admin-listen=", platform_, ":", kOperatorAdminPort),
+        absl::StrCat("--probe-listen=", platform_, ":", kOperatorProbePort),
         "--max-relay-connections-per-source=0",  // all come from one machine
         absl::StrCat("--public-url=ws://", UrlHost(), ":", port_)};
     command.insert(command.end(), options_.operator_flags.begin(), options_.operator_flags.end());
@@ -239,6 +241,7 @@ class Supervisor {
     std::vector<std::string> command = {options_.programs_folder + "/wsf-gateway",
                                         "--listen=" + client_addresses_,
                                         absl::StrCat("--admin-listen=", platform_, ":", kAdminPort),
+                                        absl::StrCat("--probe-listen=", platform_, ":", kProbePort),
                                         absl::StrCat("--operator=", platform_, ":", kGatewayPort),
                                         "--operator-tls=" + data_ + "/gateway-tls"};
     if (!options_.functions.empty()) {

@@ -214,8 +214,8 @@ class ClusterDev:
             [PROGRAMS / "wsf-operator",
              f"--kubeconfig={self.api.kubeconfig_of('wsf-operator', SYSTEM)}",
              f"--namespace={SYSTEM}", f"--sidecar-listen={self.at}:9443",
-             f"--gateway-listen={self.at}:9444", f"--sessions-listen={self.at}:9445",
-             f"--admin-listen={self.at}:8082", "--max-relay-connections-per-source=0",
+             f"--gateway-listen={self.at}:9444", f"--admin-listen={self.at}:9445",
+             f"--probe-listen={self.at}:8083", "--max-relay-connections-per-source=0",
              f"--public-url=ws://localhost:{self.port}", *options.operator_flag], self._on_log)
         threading.Thread(target=self._start_gateway, daemon=True).start()
 
@@ -235,7 +235,7 @@ class ClusterDev:
         metadata = self.function["metadata"]
         self.gateway = self._part(
             [PROGRAMS / "wsf-gateway", f"--listen={self.options.host}:{self.port},[::1]:{self.port}",
-             f"--admin-listen={self.at}:8081", f"--operator={self.at}:9444",
+             f"--admin-listen={self.at}:8081", f"--probe-listen={self.at}:8082", f"--operator={self.at}:9444",
              f"--operator-tls={folder}", "--loopback-only",
              f"--default-function={metadata['namespace']}/{metadata['name']}",
              *(f"--allow-origin={each}" for each in self.options.allow_origin),

@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -84,6 +86,15 @@ class Dev:
         need_kubectl()
         return subprocess.run(["kubectl", "--kubeconfig", self.ready["kubeconfig"], *arguments],
                               check=True, capture_output=True, text=True, timeout=60).stdout
+
+    def probe(self, path: str = "/readyz") -> bool:
+        """What the gateway's probe port says."""
+        host = urllib.parse.urlsplit(self.ready["adminUrl"]).hostname
+        try:
+            urllib.request.urlopen(f"http://{host}:8082{path}", timeout=DEADLINE).close()
+            return True
+        except urllib.error.HTTPError:
+            return False
 
     def metrics(self) -> str:
         with urllib.request.urlopen(self.ready["adminUrl"] + "/metrics", timeout=DEADLINE) as answer:

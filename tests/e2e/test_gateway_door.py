@@ -7,8 +7,6 @@ import socket
 import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
@@ -328,11 +326,7 @@ def test_fault_34_a_head_that_does_not_come_is_not_waited_for(gate):
 # ---- The end of a gateway ----
 
 def is_ready(rig: DevRig) -> bool:
-    try:
-        urllib.request.urlopen(rig.dev.ready["adminUrl"] + "/readyz", timeout=20).close()
-        return True
-    except urllib.error.HTTPError:
-        return False
+    return rig.dev.probe()
 
 
 def test_P20_H31_a_stopping_gateway_refuses_the_new_and_tells_the_old(gate):

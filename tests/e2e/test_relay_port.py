@@ -226,10 +226,11 @@ def test_H25_a_race_between_two_gateways_is_invisible(tmp_path, programs):
               {"PUPPET": str(master.path)})
     port = free_port()
     command = pathlib.Path(f"/proc/{dev.ready['gatewayPid']}/cmdline").read_text().split("\0")[:-1]
-    flags = [f for f in command[1:] if not f.startswith(("--listen", "--admin-listen"))]
+    flags = [f for f in command[1:] if not f.startswith(("--listen", "--admin-listen", "--probe-listen"))]
     log = tmp_path / "second"
     second = subprocess.Popen(
-        [command[0], *flags, f"--listen=127.0.0.1:{port}", "--admin-listen=127.0.0.1:0"],
+        [command[0], *flags, f"--listen=127.0.0.1:{port}", "--admin-listen=127.0.0.1:0",
+         "--probe-listen=127.0.0.1:0"],
         stdout=open(log, "wb"))
     operator = dev.ready["operatorPid"]
     try:

@@ -191,15 +191,6 @@ def test_U14_of_two_the_newest_that_still_runs_is_asked(tmp_path, programs):
         first.close()
 
 
-def test_U14_S22_a_page_may_not_see_sessions(dev):
-    import socket
-    address = dev.ready["adminUrl"].split("//")[1].split(":")[0]
-    peer = socket.create_connection((address, 9445))
-    peer.sendall(b"GET /sessions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n\r\n")
-    assert peer.recv(4096).startswith(b"HTTP/1.1 403 ")
-    peer.close()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
                          ids=["INT", "TERM", "HUP"])
 def test_I4_U10_who_ends_wsf_dev_has_the_records_of_its_live_sessions(tmp_path, programs, number):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import urllib.request
 
 import pytest
 
@@ -129,7 +128,7 @@ def test_D40_a_folder_whose_server_is_away(rig):
         assert echoes(live)
         check_refusal(client, 502, 445, "ContainerInitError")
         wait_for(lambda: "does not start" in rig.dev.output(), "the console says why")
-        urllib.request.urlopen(rig.dev.ready["adminUrl"] + "/readyz", timeout=20).close()
+        assert rig.dev.probe()
     finally:
         strace.close()
     client, _ = rig.open()
