@@ -33,11 +33,11 @@ PagePort::PagePort(Pages pages, MayAsk may_ask)
 void PagePort::Serve(Acceptor acceptor) {
   const auto executor = acceptor.get_executor();
   Spawn(executor, AcceptAll(std::move(acceptor), [this, executor](asio::ip::tcp::socket client) {
-          Spawn(executor, Answer(std::move(client)));
+          Spawn(executor, Open(std::move(client)));
         }));
 }
 
-awaitable<void> PagePort::Answer(asio::ip::tcp::socket client) {
+awaitable<void> PagePort::Open(asio::ip::tcp::socket client) {
   Connection connection(std::move(client));
   error_code error;
   const auto source = connection.socket().remote_endpoint(error);

@@ -33,7 +33,7 @@ class PagePort {
   void Serve(Acceptor acceptor);
 
  private:
-  awaitable<void> Answer(asio::ip::tcp::socket client);
+  awaitable<void> Open(asio::ip::tcp::socket client);
   std::string AnswerTo(const http::RequestHead& head) const;
 
   const Pages pages_;

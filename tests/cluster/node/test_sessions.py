@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 
@@ -52,6 +53,30 @@ def test_E01_E12_a_close_of_either_side(cluster, space):
     peer.expect_end()
     cluster.await_codes(space, {"200": 2})
     cluster.await_gone(space)
+
+
+def test_U14_K30_wsf_sessions_and_wsf_end_by_the_api_server(cluster, space, tmp_path):
+    """As a person who has no more rights than the Role wsf-people."""
+    kubectl = cluster.kubectl
+    wsf = [*kubectl.prefix, str(pathlib.Path(os.environ["WSF_BIN"]) / "wsf")]
+
+    def say(*words: str) -> str:
+        return subprocess.run([*wsf, *words, f"--kubeconfig={tmp_path / 'config'}"], check=True, text=True,
+                              capture_output=True, timeout=60).stdout
+    cluster.make(space)
+    kubectl("create", "serviceaccount", "on-call", "-n", space)
+    kubectl("create", "rolebinding", f"on-call-{space}", "--role=wsf-people", f"--serviceaccount={space}:on-call",
+            "-n", SYSTEM)
+    config = json.loads(kubectl.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": kubectl("create", "token", "on-call", "-n", space).strip()}
+    (tmp_path / "config").write_text(json.dumps(config))
+    peer, _ = cluster.open(space)
+    live = json.loads(say("sessions", "-n", space, "-o", "json"))
+    assert live["statusCode"] == 202 and live["namespace"] == space
+    assert "499" in say("end", live["requestId"])
+    peer.expect_close(1001, "499 function stopped")
+    cluster.await_codes(space, {"499": 1})
+    kubectl("delete", "rolebinding", f"on-call-{space}", "-n", SYSTEM)
 
 
 def test_E21_the_servers_process_exits(cluster, space):
