@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import signal
 import subprocess
 import sys
@@ -19,17 +20,21 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent / "fault")]
 
 import yaml  # noqa: E402
 
 from apiserver import ApiServer  # noqa: E402
 from kubectl import ROOT, wait_for  # noqa: E402
+from loopback import address  # noqa: E402
 from ports import free_port  # noqa: E402
+from stream_proxy import StreamProxy  # noqa: E402
 
 CRD = ROOT / "deploy" / "crd" / "websocketfunctions.wsf.dev.yaml"
 SYSTEM = "wsf-system"
 PROGRAMS = pathlib.Path(os.environ.get("WSF_BIN", ROOT / "build" / "release" / "bin"))
+# Of the operator: several stand behind what a Service is, which sends each connection to any of them.
+REPLICAS = int(os.environ.get("WSF_REPLICAS", "1"))
 UNUSABLE = 2  # exit status: wrong flags, or a port in use
 PAUSE = 0.1  # s, before a child is started again
 TRIES = 3  # of an API server, whose ports were free a moment ago
@@ -210,14 +215,27 @@ class ClusterDev:
         self._part([PROGRAMS / "wsf-local-node", self.kubeconfig, options.data / "pods",
                     "none" if options.runtime == "none" else PROGRAMS], self._on_node_line)
         self.at = self.platform.get(timeout=60)
-        self.operator = self._part(
-            [PROGRAMS / "wsf-operator",
-             f"--kubeconfig={self.api.kubeconfig_of('wsf-operator', SYSTEM)}",
-             f"--namespace={SYSTEM}", f"--sidecar-listen={self.at}:9443",
-             f"--gateway-listen={self.at}:9444", f"--admin-listen={self.at}:9445",
-             f"--probe-listen={self.at}:8083", "--max-relay-connections-per-source=0",
-             f"--public-url=ws://localhost:{self.port}", *options.operator_flag], self._on_log)
+        if REPLICAS == 1:
+            self.gateways_dial = f"{self.at}:9444"
+            self.operator = self._operator(self.at, 8083)
+        else:
+            places = [address() for _ in range(REPLICAS)]
+            sidecars, gateways = (StreamProxy(lambda port=port: (random.choice(places), port))
+                                  for port in (9443, 9444))
+            self.gateways_dial = gateways.endpoint
+            self.operator, *_ = (self._operator(place, 8082, "--leader-elect", f"--advertise={sidecars.endpoint}")
+                                 for place in places)
         threading.Thread(target=self._start_gateway, daemon=True).start()
+
+    def _operator(self, place: str, probes: int, *flags: str) -> Part:
+        """Started again it is another one, as a new pod would be."""
+        return self._part(
+            ["env", f"POD_IP={place}", PROGRAMS / "wsf-operator",
+             f"--kubeconfig={self.api.kubeconfig_of('wsf-operator', SYSTEM)}",
+             f"--namespace={SYSTEM}", f"--sidecar-listen={place}:9443",
+             f"--gateway-listen={place}:9444", f"--admin-listen={place}:9445",
+             f"--probe-listen={place}:{probes}", "--max-relay-connections-per-source=0",
+             f"--public-url=ws://localhost:{self.port}", *flags, *self.options.operator_flag], self._on_log)
 
     def _part(self, command: list, on_line) -> Part:
         part = Part(command, on_line, lambda: self.ends.put(UNUSABLE))
@@ -235,7 +253,7 @@ class ClusterDev:
         metadata = self.function["metadata"]
         self.gateway = self._part(
             [PROGRAMS / "wsf-gateway", f"--listen={self.options.host}:{self.port},[::1]:{self.port}",
-             f"--admin-listen={self.at}:8081", f"--probe-listen={self.at}:8082", f"--operator={self.at}:9444",
+             f"--admin-listen={self.at}:8081", f"--probe-listen={self.at}:8082", f"--operator={self.gateways_dial}",
              f"--operator-tls={folder}", "--loopback-only",
              f"--default-function={metadata['namespace']}/{metadata['name']}",
              *(f"--allow-origin={each}" for each in self.options.allow_origin),
