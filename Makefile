@@ -28,7 +28,7 @@ ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py li
   $(addprefix tests/fault/test_,api_faults.py report_faults.py bytes.py operator_crash_points.py herd.py \
   hostile_clients.py)
 
-.PHONY: help run build test node-modules unit-test e2e-test fault-test renewal-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly \
+.PHONY: help run build test node-modules unit-test e2e-test fault-test renewal-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly port-abuse \
   lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test node-test images image-files manifests \
   chart-files resource-page delivery-packages delivery-test
 
@@ -126,6 +126,11 @@ real-api-test: build cluster-tools ## the suite of `wsf dev` on a real API serve
 	@WSF_BIN=$(abspath $(BIN)) PYTHONPATH=tests/cluster $(PYTEST) -n $(WORKERS) -p real_api \
 	  --junitxml=$(REPORTS)/real-api.xml $(ON_REAL_API)
 	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -m nightly --junitxml=$(REPORTS)/real-api-kills.xml tests/cluster/api
+
+port-abuse: build cluster-tools ## the attacks on an operator's PORT (9443, 9444), a minute each
+	@mkdir -p $(REPORTS)
+	@WSF_ABUSE_SECONDS=60 WSF_BIN=$(abspath $(BIN)) $(PYTEST) -s -k $(or $(PORT),9443) \
+	  --junitxml=$(REPORTS)/abuse-$(or $(PORT),9443).xml tests/cluster/api/test_port_abuse.py
 
 node-test: build cluster-tools $(IMAGES) manifests ## sessions on real pods: a kubelet in private namespaces
 	@mkdir -p $(REPORTS)

@@ -2,9 +2,10 @@
 #include "common/http/authority.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address_v6.hpp>
+#include <boost/asio/ip/address.hpp>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "common/http/head.h"
 
 namespace wsf::http {
@@ -67,6 +68,15 @@ std::optional<std::string> PathOfTarget(std::string_view target, std::string_vie
   }
   const std::string_view path = rest.substr(end);
   return path.substr(0, 1) == "/" ? std::string(path) : "/" + std::string(path);
+}
+
+bool IsLoopbackName(std::string_view authority) {
+  const auto name = ParseAuthority(authority);
+  if (!name) return false;
+  if (name->host == "localhost" || absl::EndsWith(name->host, ".localhost")) return true;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(name->host, error);
+  return !error && address.is_loopback();
 }
 
 }  // namespace wsf::http

@@ -25,4 +25,8 @@ std::optional<std::string> PathOfTarget(std::string_view target, std::string_vie
 /// fully qualified one.
 std::string NormalHost(std::string_view host);
 
+/// Whether `authority` (host or host:port) names this machine: localhost, *.localhost, 127.0.0.0/8
+/// or [::1].
+bool IsLoopbackName(std::string_view authority);
+
 }  // namespace wsf::http

@@ -2,9 +2,7 @@
 #include "gateway/front/loopback_rule.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 
-#include "absl/strings/match.h"
 #include "common/base/reason.h"
 #include "common/http/authority.h"
 
@@ -18,23 +16,14 @@ std::string_view AuthorityOfOrigin(std::string_view origin) {
 
 }  // namespace
 
-bool IsLoopbackName(std::string_view authority) {
-  const auto name = http::ParseAuthority(authority);
-  if (!name) return false;
-  if (name->host == "localhost" || absl::EndsWith(name->host, ".localhost")) return true;
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(name->host, error);
-  return !error && address.is_loopback();
-}
-
 std::optional<http::Refusal> CheckExposure(const Exposure& exposure,
                                            const http::RequestHead& head) {
   if (exposure.names == Exposure::Names::kAny) return std::nullopt;
-  if (!IsLoopbackName(head.fields.Find("Host").value_or(""))) {
+  if (!http::IsLoopbackName(head.fields.Find("Host").value_or(""))) {
     return http::BadRequest(421, "this address serves localhost only; see --host");
   }
   const auto origin = head.fields.Find("Origin");
-  if (!origin || IsLoopbackName(AuthorityOfOrigin(*origin))) return std::nullopt;
+  if (!origin || http::IsLoopbackName(AuthorityOfOrigin(*origin))) return std::nullopt;
   const auto& allowed = exposure.allowed_origins;
   if (std::find(allowed.begin(), allowed.end(), *origin) != allowed.end()) return std::nullopt;
   http::Refusal refusal =

@@ -21,8 +21,4 @@ struct Exposure {
 /// Origin that is neither absent nor loopback (a web page reaching for a local function).
 std::optional<http::Refusal> CheckExposure(const Exposure& exposure, const http::RequestHead& head);
 
-/// Whether `authority` (host or host:port) names this machine: localhost, *.localhost, 127.0.0.0/8
-/// or [::1].
-bool IsLoopbackName(std::string_view authority);
-
 }  // namespace wsf::front

@@ -76,7 +76,11 @@ void Leadership::Judge() {
                    {{"identity", identity_}, {"term", absl::StrCat(election_.term())}});
       leader_->SetHere();
       return callbacks_.on_elected(election_.term());
-    case Election::Role::kFollower: return leader_->SetElsewhere(HostOf(election_.holder()));
+    case Election::Role::kFollower: {
+      // A dead leader's address may be ours by now: nobody leads there.
+      const std::string host = HostOf(election_.holder());
+      return leader_->SetElsewhere(host == HostOf(identity_) ? "" : host);
+    }
   }
 }
 

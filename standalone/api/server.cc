@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "common/base/time.h"
+#include "common/http/authority.h"
 #include "common/net/await.h"
 #include "common/net/endpoint.h"
 #include "common/net/listener.h"
@@ -85,8 +86,7 @@ Request ToRequest(const BeastRequest& from) {
 // A page in a browser has an Origin; a rebound name has another Host.
 bool IsFromPage(const BeastRequest& request) {
   const std::string host = Copy(request[beast_http::field::host]);
-  return request.count(beast_http::field::origin) > 0 ||
-         !(absl::StartsWith(host, "127.") || absl::StartsWith(host, "localhost"));
+  return request.count(beast_http::field::origin) > 0 || !http::IsLoopbackName(host);
 }
 
 std::string Chunk(const std::string& text) {

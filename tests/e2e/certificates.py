@@ -29,6 +29,12 @@ def not_after(pem: str) -> datetime.datetime:
     return datetime.datetime.strptime(line.strip(), "notAfter=%b %d %H:%M:%S %Y GMT")
 
 
+def issuer(pem: str) -> str:
+    """The name of that which has signed a certificate."""
+    return subprocess.run(["openssl", "x509", "-noout", "-issuer"], input=pem, check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
 def client_context(*folders: pathlib.Path) -> ssl.SSLContext:
     """Trusts the certificates of `folders` alone."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -121,3 +121,11 @@ def test_D57_fault_42_silent_connections_keep_nobody_else_out(dev, session, peop
             each.close()
     bears = {"Authorization": f"Bearer {people}"}
     wait_for(lambda: ask(f"https://{host_of(dev)}:9445/sessions", **bears)[0] == 200, "people are served again")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1.evil.example", "127.evil.example", "localhost.evil.example", "evil.example"])
+def test_U10_S22_the_embedded_api_is_no_other_names(dev, tmp_path, host):
+    connection = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), tmp_path).connect()
+    connection.request("GET", "/version", headers={"Host": host})
+    assert connection.getresponse().status == 403
+    connection.close()

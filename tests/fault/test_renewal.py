@@ -11,7 +11,7 @@ import pytest
 
 from rig import FaultRig, wait_for
 
-from certificates import not_after
+from certificates import issuer, not_after
 from test_hostile_clients import echoes
 
 SIDECAR_PORT = 9443
@@ -25,9 +25,15 @@ def serving_until(rig: FaultRig) -> datetime.datetime:
     return not_after(ssl.get_server_certificate((host, SIDECAR_PORT)))
 
 
-def rig_of(tmp_path, programs, life: int, *settings: str) -> FaultRig:
+def authority_of(rig: FaultRig) -> str:
+    """The name of that which has signed the certificate."""
+    host = urllib.parse.urlsplit(rig.dev.ready["adminUrl"]).hostname
+    return issuer(ssl.get_server_certificate((host, SIDECAR_PORT)))
+
+
+def rig_of(tmp_path, programs, life: int, *settings: str, more: tuple[str, ...] = ()) -> FaultRig:
     flags = [f"--operator-flag=--relay-certificate-seconds={life}",
-             f"--operator-flag=--certificate-seconds={life}"]
+             f"--operator-flag=--certificate-seconds={life}", *more]
     return FaultRig(tmp_path, programs, [*flags, *(part for each in settings for part in ("--set", each))],
                     through_proxy=False)
 
@@ -77,5 +83,20 @@ def test_D01_K33_fault_47_three_renewals_with_instances_that_wait(tmp_path, prog
     rig = rig_of(tmp_path, programs, 180, "warmInstances=2", "warmMaxAgeSeconds=60")
     try:
         check(rig, go_through(rig, 3, 180))
+    finally:
+        rig.close()
+
+
+def test_K33_fault_47_an_authority_is_followed_by_another_with_cold_starts(tmp_path, programs):
+    """The shortest that there is: it is followed after 280 s, and what it has signed is over after 68 s
+    more; every instance is new."""
+    rig = rig_of(tmp_path, programs, 60, "warmInstances=0",
+                 more=("--operator-flag=--authority-seconds=420",))
+    try:
+        first = authority_of(rig)
+        sessions = 0
+        while authority_of(rig) == first:
+            sessions += go_through(rig, 1, 60)
+        check(rig, sessions + go_through(rig, 1, 60))
     finally:
         rig.close()
