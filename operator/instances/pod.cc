@@ -139,6 +139,7 @@ ContainerState ParseState(const Json& statuses, const std::string& name) {
     const Json& last = json::Members(status, "lastState", "terminated");
     result.last_exit_code = json::Number(last, "exitCode");
     result.last_reason = json::Text(last, "reason");
+    result.last_finished = ParseRfc3339(json::Text(last, "finishedAt"));
     result.last_message = json::Text(last, "message");
   }
   return result;

@@ -63,11 +63,12 @@ struct ContainerState {
   bool terminated = false;
   int exit_code = 0;
   int restarts = 0;
-  std::string reason;         ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
-  std::string message;        ///< of waiting or terminated; a relay's report, a server's log
-  std::int64_t finished = 0;  ///< when it terminated, Unix microseconds; 0 = not told
-  std::string last_reason;    ///< why it ended before it was started again: OOMKilled, Error
-  std::string last_message;   ///< the end of its log then
+  std::string reason;              ///< of waiting or terminated: ImagePullBackOff, OOMKilled, ...
+  std::string message;             ///< of waiting or terminated; a relay's report, a server's log
+  std::int64_t finished = 0;       ///< when it terminated, Unix microseconds; 0 = not told
+  std::string last_reason;         ///< why it ended before it was started again: OOMKilled, Error
+  std::int64_t last_finished = 0;  ///< and when, Unix microseconds; 0 = not told
+  std::string last_message;        ///< the end of its log then
   int last_exit_code = 0;
 };
 

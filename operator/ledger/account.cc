@@ -34,6 +34,24 @@ bool AwaitsExitCode(const v1::SessionRecord& record) {
   return record.status_code() == 439 && record.reason() == ReasonName(Reason::kUserProcessExited);
 }
 
+struct ServerEnd {
+  int exit_code;
+  std::string reason;
+};
+
+// The end of the server that the session had. The kubelet starts it again (D25): what it says now
+// may be of the next one, and what it said last of one before the session. It tells whole seconds.
+std::optional<ServerEnd> EndOfServer(const instances::Pod& pod, const v1::SessionRecord& record) {
+  constexpr std::int64_t kSecond = 1'000'000;
+  const instances::ContainerState& server = pod.server;
+  const std::int64_t start =
+      record.established() != 0 ? record.established() : record.request_start();
+  if (server.restarts > 0 && server.last_finished >= start / kSecond * kSecond)
+    return ServerEnd{server.last_exit_code, server.last_reason};
+  if (server.terminated) return ServerEnd{server.exit_code, server.reason};
+  return std::nullopt;
+}
+
 // Ended by SIGTERM, and only the pod's conditions tell an eviction from a wish (P16, P17).
 bool AwaitsDisruption(const v1::SessionRecord& record) {
   return record.status_code() == 499 && record.established() != 0 &&
@@ -177,15 +195,16 @@ void Account::Add(v1::SessionRecord record, Source source, TimePoint now) {
 
 bool Account::MayChange(const Session& session, TimePoint now) const {
   if (gone_ || now >= session.since + kRefineTime) return false;
-  if (AwaitsExitCode(session.record)) return !pod_.server.terminated;
+  if (AwaitsExitCode(session.record)) return !EndOfServer(pod_, session.record).has_value();
   if (AwaitsDisruption(session.record)) return !pod_.disrupted && !RelayEnded(now);
   return false;
 }
 
 void Account::Refine(v1::SessionRecord* record) const {
-  if (AwaitsExitCode(*record) && pod_.server.terminated) {
-    record->set_exit_code(pod_.server.exit_code);
-    if (pod_.server.reason == "OOMKilled") {
+  const std::optional<ServerEnd> end = EndOfServer(pod_, *record);
+  if (AwaitsExitCode(*record) && end) {
+    record->set_exit_code(end->exit_code);
+    if (end->reason == "OOMKilled") {
       record->set_status_code(434);
       record->set_reason(std::string(ReasonName(Reason::kMemoryLimitReached)));
     }
