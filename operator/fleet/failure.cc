@@ -41,6 +41,15 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
     return Make(502, 445, Reason::kContainerInitError, "the function's command cannot be started",
                 server.message);
   }
+  // The platform's own part, which the function's author cannot mend (D43).
+  if (IsPullError(pod.relay.reason)) {
+    return Make(502, 444, Reason::kPullImageFailed, "the platform's relay image cannot be pulled",
+                pod.relay.message);
+  }
+  if (IsCreateError(pod.relay.reason)) {
+    return Make(502, 445, Reason::kContainerInitError, "the platform's relay cannot be started",
+                pod.relay.message);
+  }
   if (server.terminated || server.restarts > 0) {
     const std::string reason = server.terminated ? server.reason : server.last_reason;
     const int exit_code = server.terminated ? server.exit_code : server.last_exit_code;
@@ -61,6 +70,11 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
                 "the relay ended before the server listened", pod.relay.message);
   }
   if (time == InitTime::kLeft) return std::nullopt;
+  if (server.running && !pod.relay.running) {  // H09: a relay is started behind its server
+    return MayPass(Make(504, 447, Reason::kPullImageTimeOut,
+                        absl::StrCat("the platform's relay was not running after ",
+                                     function.spec.init_timeout_seconds, " s")));
+  }
   if (server.running) {  // H12
     return Make(504, 446, Reason::kPortBindingFailed,
                 absl::StrCat("the function's server did not listen on port ", function.spec.port,

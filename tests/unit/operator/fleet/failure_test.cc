@@ -24,6 +24,32 @@ TEST(StartFailure, K08_H11_D37_the_last_words_of_a_server_are_for_its_writer_alo
   EXPECT_TRUE(absl::StrContains(http::FullMessage(*now), "another word"));
 }
 
+TEST(StartFailure, D43_what_is_the_platforms_is_not_told_as_the_functions) {
+  const auto failure = [](const instances::Pod& pod, InitTime time) {
+    return StartFailure(pod, spec::Function(), time);
+  };
+  instances::Pod pod;
+  pod.server.running = true;
+  EXPECT_FALSE(failure(pod, InitTime::kLeft));
+  const auto late = failure(pod, InitTime::kOver);
+  EXPECT_EQ(late->code, 447);
+  EXPECT_TRUE(absl::StrContains(late->message, "relay"));
+  for (const auto& [reason, code] :
+       {std::pair("ImagePullBackOff", 444), std::pair("ErrImageNeverPull", 444),
+        std::pair("CreateContainerConfigError", 445), std::pair("RunContainerError", 445)}) {
+    pod.relay.reason = reason;
+    pod.relay.message = "registry.internal says no";
+    const auto refusal = failure(pod, InitTime::kLeft);
+    ASSERT_TRUE(refusal) << reason;
+    EXPECT_EQ(refusal->code, code);
+    EXPECT_TRUE(absl::StrContains(refusal->message, "the platform's relay"));
+    EXPECT_FALSE(absl::StrContains(refusal->message, "registry.internal")) << "strangers read it";
+  }
+  pod.relay = {};
+  pod.relay.running = true;
+  EXPECT_EQ(failure(pod, InitTime::kOver)->code, 446);
+}
+
 TEST(StartFailure, K04_H07_H09_H13_what_waiting_may_cure) {
   const auto may_pass = [](const instances::Pod& pod) {
     return StartFailure(pod, spec::Function(), InitTime::kOver)->may_pass;
@@ -36,6 +62,8 @@ TEST(StartFailure, K04_H07_H09_H13_what_waiting_may_cure) {
   pod.sandboxed = true;
   EXPECT_TRUE(may_pass(pod)) << "a slow registry";
   pod.server.running = true;
+  EXPECT_TRUE(may_pass(pod)) << "the relay's image is being pulled";
+  pod.relay.running = true;
   EXPECT_FALSE(may_pass(pod)) << "it does not listen";
   instances::Pod over;
   over.relay.terminated = true;
