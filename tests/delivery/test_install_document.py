@@ -26,7 +26,7 @@ def test_section_5_three_commands_come_first():
 def test_k51_every_helm_command_of_the_document_renders(kubeconform, command):
     words = shlex.split(command)
     assert words[1:4] in (["install", "wsf", "charts/wsf"], ["upgrade", "wsf", "charts/wsf"])
-    rest = [word for word in words[4:] if word not in ("--wait", "--reuse-values",
+    rest = [word for word in words[4:] if word not in ("--wait", "--reset-then-reuse-values",
                                                        "--create-namespace")]
     done = run(CLUSTER_BIN / "helm", "template", "wsf", "charts/wsf", *rest, "--kube-version",
                KUBE_VERSION, cwd=ROOT)
