@@ -43,17 +43,6 @@ def leader(rig: FaultRig) -> int | None:
     return None
 
 
-def change_leader(rig: FaultRig, number: signal.Signals) -> float:
-    """Ends whoever leads; how long until another one does."""
-    wait_for(lambda: len(children(rig, "wsf-operator")) == 2, "both run")
-    before = holder(rig)
-    pid = wait_for(lambda: leader(rig), "one leads")
-    start = time.monotonic()
-    os.kill(pid, number)
-    wait_for(lambda: holder(rig) not in ("", before), "another leads", 90)
-    return time.monotonic() - start
-
-
 class Clients:
     """Sessions of all kinds of ends, a few at any time, until told to stop."""
 
@@ -84,12 +73,28 @@ class Clients:
         return self.done
 
 
+def change_leader(rig: FaultRig, clients: Clients, number: signal.Signals) -> float:
+    """Ends whoever leads; how long until another one does."""
+    wait_for(lambda: len(children(rig, "wsf-operator")) == 2, "both run")
+    before = holder(rig)
+    pid = wait_for(lambda: leader(rig), "one leads")
+    start = time.monotonic()
+    os.kill(pid, number)
+    wait_for(lambda: holder(rig) not in ("", before), "another leads", 90)
+    took = time.monotonic() - start
+    # It works: it counts a session that began after it.
+    request_id = session(rig, "client")
+    wait_for(lambda: any(each["requestId"] == request_id for each in rig.dev.records()), "its record", 90)
+    clients.done[request_id] = "client"
+    return took
+
+
 def go_through(rig: FaultRig, changes: list[signal.Signals]) -> None:
     clients = Clients(rig)
     try:
         took = {number: [] for number in MOST}
         for number in changes:
-            took[number].append(change_leader(rig, number))
+            took[number].append(change_leader(rig, clients, number))
     finally:
         done = clients.stop()
     for number, times in took.items():
