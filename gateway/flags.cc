@@ -22,6 +22,10 @@ void Declare(CLI::App* app, Flags* flags) {
                   "of one client address; default no limit");
   app->add_option("--memory-limit", flags->memory_limit,
                   "bytes, near which new handshakes get 503; default the control group's");
+  app->add_option("--lame-duck-seconds", flags->lame_duck_seconds,
+                  "how long after SIGTERM who still comes is served, while /readyz says no: until "
+                  "load balancers have seen it; default 0")
+      ->check(CLI::Range(0, 300));
   app->add_option("--drain-seconds", flags->drain_seconds,
                   "how long sessions may go on after SIGTERM; default 0")
       ->check(CLI::Range(0, 86400));

@@ -19,6 +19,7 @@ struct Flags {
   std::size_t max_connections = 0;              ///< 0 = what the descriptor limit allows
   std::size_t max_connections_per_address = 0;  ///< 0 = no limit
   std::uint64_t memory_limit = 0;               ///< 0 = the control group's
+  int lame_duck_seconds = 0;
   int drain_seconds = 0;
   std::string admin_listen = "0.0.0.0:8081";
   std::string probe_listen = "0.0.0.0:8082";

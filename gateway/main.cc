@@ -175,15 +175,15 @@ int main(int argc, char** argv) {
   const std::function<void()> await_signal = [&] {
     signals.async_wait([&](const boost::system::error_code& error, int) {
       if (error) return;
-      Log(Level::kInfo, "draining");
-      drain.Begin(std::chrono::seconds(flags.drain_seconds));
+      drain.Begin({std::chrono::seconds(flags.lame_duck_seconds),
+                   std::chrono::seconds(flags.drain_seconds)});
       await_signal();
     });
   };
   await_signal();
-  const auto is_ready = [&] { return broker.in_sync() && !drain.begun(); };
+  const auto is_ready = [&] { return broker.in_sync() && !drain.is_leaving(); };
   const auto closed = [&]() -> std::optional<wsf::http::Refusal> {
-    if (drain.begun()) return wsf::http::GatewayDraining();
+    if (drain.is_draining()) return wsf::http::GatewayDraining();
     if (memory.IsShort(std::chrono::steady_clock::now())) return wsf::http::GatewayFull();
     return std::nullopt;
   };

@@ -24,9 +24,21 @@ TimePoint Now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-void Drain::Begin(Duration drain_time) {
-  const bool again = std::exchange(begun_, true);
-  Await(again ? Now() : Now() + drain_time, [this] {
+void Drain::Begin(Times times) {
+  if (is_leaving()) times = {};
+  if (!is_draining()) stage_ = Stage::kLeaving;
+  if (times.lame_duck == Duration::zero()) return Start(times.drain);
+  observe::Log(observe::Level::kInfo, "leaving");
+  timer_.expires_after(times.lame_duck);
+  timer_.async_wait([this, drain = times.drain](const net::error_code& error) {
+    if (!error) Start(drain);
+  });
+}
+
+void Drain::Start(Duration drain_time) {
+  stage_ = Stage::kDraining;
+  observe::Log(observe::Level::kInfo, "draining");
+  Await(Now() + drain_time, [this] {
     broker_.RefuseAll(http::GatewayDraining());
     until_ = Now() + kGoodbyeTime;
     EndSessions();

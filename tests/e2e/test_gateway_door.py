@@ -345,6 +345,20 @@ def test_P20_H31_a_stopping_gateway_refuses_the_new_and_tells_the_old(gate):
     assert (record["statusCode"], record["reason"]) == (500, "GatewayShutdown")
 
 
+def test_P20_H33_a_leaving_gateway_serves_whom_load_balancers_still_send(gate):
+    """kube-proxy and a cloud's balancer hear of its leaving some seconds late."""
+    rig = gate("--lame-duck-seconds=300", "--drain-seconds=300")
+    old = rig.connect()
+    os.kill(rig.dev.ready["gatewayPid"], signal.SIGTERM)
+    wait_for(lambda: not is_ready(rig), "the gateway leaves")
+    late = rig.connect()
+    late.client.send(TEXT, b"served as ever")
+    late.server.expect(TEXT, b"served as ever")
+    os.kill(rig.dev.ready["gatewayPid"], signal.SIGTERM)
+    for session in (old, late):
+        session.client.expect_close(1012, "500 gateway shutdown")
+
+
 # ---- Origins ----
 
 ALLOWED = ["https://app.localhost", "http://localhost:3000"]

@@ -41,7 +41,7 @@ TEST(Drain, house_M5_P20_a_tunnel_that_is_still_open_is_waited_for) {
   }
   client.shutdown(tcp::socket::shutdown_send);
   while (!ended) io.run_one();
-  drain.Begin(Duration::zero());
+  drain.Begin({});
   io.poll();
   EXPECT_FALSE(over);
 
@@ -55,6 +55,32 @@ TEST(Drain, house_M5_P20_a_tunnel_that_is_still_open_is_waited_for) {
   got.resize(boost::asio::read(client, boost::asio::buffer(got), error));
   EXPECT_EQ(got, "last");
   EXPECT_EQ(error, boost::asio::error::eof);
+}
+
+TEST(Drain, P20_it_leaves_for_a_while_before_it_drains) {
+  boost::asio::io_context io;
+  Broker broker(io, {}, [](v1::FromGateway) {});
+  bool over = false;
+  Drain drain(io, broker, [&] { over = true; });
+  EXPECT_FALSE(drain.is_leaving());
+  drain.Begin({std::chrono::milliseconds(1), Duration::zero()});
+  EXPECT_TRUE(drain.is_leaving());
+  EXPECT_FALSE(drain.is_draining()) << "whom load balancers still send is served";
+  io.run();
+  EXPECT_TRUE(drain.is_draining());
+  EXPECT_TRUE(over);
+}
+
+TEST(Drain, P20_a_second_signal_ends_both_times) {
+  boost::asio::io_context io;
+  Broker broker(io, {}, [](v1::FromGateway) {});
+  bool over = false;
+  Drain drain(io, broker, [&] { over = true; });
+  drain.Begin({std::chrono::hours(1), std::chrono::hours(1)});
+  drain.Begin({std::chrono::hours(1), std::chrono::hours(1)});
+  EXPECT_TRUE(drain.is_draining());
+  io.poll();
+  EXPECT_TRUE(over);
 }
 
 }  // namespace
