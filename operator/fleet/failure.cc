@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "operator/fleet/failure.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/reason.h"
 
@@ -33,6 +34,12 @@ bool IsCreateError(const std::string& reason) {
 std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec::Function& function,
                                           InitTime time) {
   const instances::ContainerState& server = pod.server;
+  if (pod.server_is_plain_init) {
+    return Make(502, 445, Reason::kContainerInitError,
+                "the cluster has changed the instance so that it can never start",
+                "restartPolicy: Always of its init container is gone: a mutating webhook takes it "
+                "away, or the cluster is older than Kubernetes 1.29");
+  }
   if (IsPullError(server.reason)) {  // H08
     return Make(502, 444, Reason::kPullImageFailed, "the function's image cannot be pulled",
                 server.message);
@@ -93,6 +100,21 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
   return MayPass(Make(504, 450, Reason::kInitContainerTimeout,  // H13
                       absl::StrCat("the instance did not start within ",
                                    function.spec.init_timeout_seconds, " s")));
+}
+
+http::Refusal CreateFailure(const std::string& message) {
+  const auto says = [&message](const char* words) { return absl::StrContains(message, words); };
+  http::Refusal refusal =
+      Make(503, 500, Reason::kInternalError, "the instance cannot be created", message);
+  if (says("exceeded quota")) {
+    refusal = MayPass(Make(503, 449, Reason::kInsufficientResources,
+                           "the namespace's quota has no room for the instance", message));
+  } else if (says("failed quota") || says("usage per Container") || says("usage per Pod")) {
+    refusal = Make(503, 449, Reason::kInsufficientResources,
+                   "the namespace's quota or LimitRange refuses the instance's resources", message);
+  }
+  refusal.retry_after_seconds = 1;
+  return refusal;
 }
 
 }  // namespace wsf::fleet

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "common/http/refusal.h"
 #include "common/spec/function.h"
@@ -9,10 +10,14 @@
 
 namespace wsf::fleet {
 
-/// Why a starting instance has failed, as rows H07 to H13 say; nothing while it may still start.
-/// `timed_out`: its init timeout has passed.
+/// Whether a starting instance's init timeout has passed.
 enum class InitTime { kLeft, kOver };
+/// Why it has failed, as rows H07 to H13 say; nothing while it may still start.
 std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec::Function& function,
                                           InitTime time);
+
+/// Why no instance could be made; `message` is what the API server says: a quota, a LimitRange, an
+/// admission policy, a right that is missing.
+http::Refusal CreateFailure(const std::string& message);
 
 }  // namespace wsf::fleet

@@ -288,12 +288,7 @@ void Fleet::OnCreateFailed(const std::string& function_key, const std::string& n
   Starts& starts = starts_[function_key];
   const auto creation = starts.creating.extract(name);
   CountFailure(&starts, creation.empty() ? now : creation.mapped().asked, now);
-  starts.last_failure = {503,
-                         500,
-                         std::string(ReasonName(Reason::kInternalError)),
-                         "the instance cannot be created",
-                         1,
-                         message};
+  starts.last_failure = CreateFailure(message);
   changed_functions_.insert(function_key);
 }
 

@@ -25,12 +25,13 @@ constexpr char kTokenFolder[] = "/var/run/secrets/wsf.dev";
 constexpr std::string_view kOwnVariables[] = {"WSF_FUNCTION", "WSF_NAMESPACE", "WSF_INSTANCE",
                                               "WSF_REVISION", "PORT"};
 
-Json SecurityContext(std::int64_t uid) {
-  return {{"allowPrivilegeEscalation", false},
-          {"capabilities", {{"drop", {"ALL"}}}},
-          {"runAsNonRoot", true},
-          {"runAsUser", uid},
-          {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+Json SecurityContext(std::int64_t uid, const PodTemplate& common) {
+  Json security = {{"allowPrivilegeEscalation", false},
+                   {"capabilities", {{"drop", {"ALL"}}}},
+                   {"runAsNonRoot", true},
+                   {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+  if (!common.cluster_gives_ids) security["runAsUser"] = uid;
+  return security;
 }
 
 Json FromField(const char* name, const char* path) {
@@ -49,7 +50,7 @@ void Copy(const Json& from, std::initializer_list<const char*> names, Json* to) 
 }
 
 Json ServerContainer(const spec::Function& function, const std::string& name,
-                     const std::string& revision) {
+                     const std::string& revision, const PodTemplate& common) {
   const spec::FunctionSpec& spec = function.spec;
   Json env = Json::array();
   for (const Json& each : spec.env) {
@@ -70,7 +71,7 @@ Json ServerContainer(const spec::Function& function, const std::string& name,
                     {"resources", spec.resources},
                     // The end of its log is what its writer is told of a start that failed (K08).
                     {"terminationMessagePolicy", "FallbackToLogsOnError"},
-                    {"securityContext", SecurityContext(kServerUid)}};
+                    {"securityContext", SecurityContext(kServerUid, common)}};
   if (!spec.command.empty()) container["command"] = spec.command;
   if (!spec.args.empty()) container["args"] = spec.args;
   if (!spec.working_dir.empty()) container["workingDir"] = spec.working_dir;
@@ -104,7 +105,7 @@ Json RelayContainer(const spec::Function& function, const PodTemplate& common) {
   if (!function.spec.ready_path.empty()) {
     args.push_back(Literal("--ready-path=" + function.spec.ready_path));
   }
-  Json security = SecurityContext(kRelayUid);
+  Json security = SecurityContext(kRelayUid, common);
   security["readOnlyRootFilesystem"] = true;
   return {
       {"name", "relay"},
@@ -154,9 +155,11 @@ Json MetadataOf(const spec::Function& function, const std::string& name,
   labels["app.kubernetes.io/managed-by"] = "wsf";
   Json annotations = {{"sidecar.istio.io/inject", "false"}};
   annotations.update(json::Members(function.spec.pod, "annotations"));
-  if (common.keep_from_eviction) {
+  if (common.keep_from_eviction || function.spec.eviction != spec::Eviction::kAlways) {
     annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] = "false";
+    annotations["karpenter.sh/do-not-disrupt"] = "true";
   }
+  if (function.spec.eviction == spec::Eviction::kNever) labels[kEvictionLabel] = "Never";
   annotations["kubectl.kubernetes.io/default-container"] = "function";
   const Json owner = {{"apiVersion", "wsf.dev/v1alpha1"},
                       {"kind", "WebSocketFunction"},
@@ -174,8 +177,8 @@ Json MetadataOf(const spec::Function& function, const std::string& name,
 }  // namespace
 
 std::string PodTemplate::Version() const {
-  const Json shape = {kTemplateVersion, relay_image, ResourcesOf(relay_resources),
-                      keep_from_eviction};
+  const Json shape = {kTemplateVersion,   relay_image,       ResourcesOf(relay_resources),
+                      keep_from_eviction, cluster_gives_ids, relay_pull_secrets};
   return shape.dump();
 }
 
@@ -195,13 +198,19 @@ Json MakePod(const spec::Function& function, const std::string& name, const std:
       {"enableServiceLinks", false},
       {"securityContext",
        {{"runAsNonRoot", true}, {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-      {"initContainers", {ServerContainer(function, name, revision)}},
+      {"initContainers", {ServerContainer(function, name, revision, common)}},
       {"containers", {RelayContainer(function, common)}},
       {"volumes", volumes}};
   Copy(given,
        {"imagePullSecrets", "serviceAccountName", "runtimeClassName", "priorityClassName",
         "nodeSelector", "tolerations"},
        &spec);
+  spec["nodeSelector"]["kubernetes.io/os"] = "linux";
+  for (const std::string& each : common.relay_pull_secrets) {
+    Json secret = {{"name", each}};
+    Json& all = spec["imagePullSecrets"];
+    if (std::ranges::find(all, secret) == all.end()) all.push_back(std::move(secret));
+  }
   Copy(given, {"fsGroup"}, &spec["securityContext"]);
   for (Json each : json::Items(given, "topologySpreadConstraints")) {
     each["labelSelector"] = {{"matchLabels", {{kFunctionLabel, function.name}}}};
@@ -244,6 +253,10 @@ Pod ParsePod(const Json& object) {
     pod.disrupted |= is_true && type == "DisruptionTarget";
     pod.sandboxed |= is_true && type == "PodReadyToStartContainers";
     pod.unschedulable |= !is_true && type == "PodScheduled";
+  }
+  for (const Json& each : json::Items(json::Members(object, "spec"), "initContainers")) {
+    pod.server_is_plain_init |=
+        json::Text(each, "name") == "function" && json::Text(each, "restartPolicy") != "Always";
   }
   pod.has_node = json::Members(object, "spec").contains("nodeName");
   pod.ip = json::Text(status, "podIP");

@@ -18,6 +18,8 @@ using Json = nlohmann::json;
 inline constexpr char kFunctionLabel[] = "wsf.dev/function";
 inline constexpr char kRevisionLabel[] = "wsf.dev/revision";
 inline constexpr int kRelayPort = 17009;
+/// On instances that are not to be evicted; their budget selects it (K25).
+inline constexpr char kEvictionLabel[] = "wsf.dev/eviction";
 /// Keeps an ended pod until the ledger has counted it (contracts.md, "Record and ledger").
 inline constexpr char kLedgerFinalizer[] = "wsf.dev/ledger";
 
@@ -26,7 +28,7 @@ inline constexpr char kLedgerFinalizer[] = "wsf.dev/ledger";
 inline constexpr std::int64_t kEndedGraceSeconds = 2;
 
 /// Raise it when MakePod changes, so that instances are replaced (contracts.md, `revision`).
-inline constexpr char kTemplateVersion[] = "5";
+inline constexpr char kTemplateVersion[] = "6";
 
 /// What a relay is given (K23), as quantities; "" = none.
 struct RelayResources {
@@ -40,9 +42,15 @@ struct RelayResources {
 struct PodTemplate {
   std::string relay_image;
   RelayResources relay_resources;
-  bool keep_from_eviction = false;  ///< K25
-  std::string operator_address;     ///< ip:port of InstanceService
-  std::string operator_authority;   ///< PEM; the next two are the admission certificate
+  bool keep_from_eviction = false;  ///< K25: as if each function said OnUpgrade at least
+  /// The cluster gives every container its user id, as OpenShift does (K21); a function's own
+  /// runAsUser stays.
+  bool cluster_gives_ids = false;
+  /// Names of Secrets of the function's namespace, beside its own imagePullSecrets: its author need
+  /// not know where the relay's image comes from.
+  std::vector<std::string> relay_pull_secrets;
+  std::string operator_address;    ///< ip:port of InstanceService
+  std::string operator_authority;  ///< PEM; the next two are the admission certificate
   std::string relay_certificate;
   std::string relay_key;
 
@@ -93,6 +101,9 @@ struct Pod {
   bool sandboxed = false;          ///< condition PodReadyToStartContainers: only images are missing
   bool disrupted = false;          ///< condition DisruptionTarget: eviction, preemption, node loss
   std::vector<std::string> finalizers;
+  /// Its server is no native sidecar any more: a webhook, or an API server before 1.29, has taken
+  /// its restartPolicy, and the relay would wait for its end.
+  bool server_is_plain_init = false;
   ContainerState server;
   ContainerState relay;
 

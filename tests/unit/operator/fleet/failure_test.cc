@@ -50,6 +50,31 @@ TEST(StartFailure, D43_what_is_the_platforms_is_not_told_as_the_functions) {
   EXPECT_EQ(failure(pod, InitTime::kOver)->code, 446);
 }
 
+TEST(StartFailure, K20_a_pod_that_a_webhook_has_changed_is_not_waited_for) {
+  instances::Pod pod;
+  pod.server_is_plain_init = true;
+  const auto refusal = StartFailure(pod, spec::Function(), InitTime::kLeft);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, 445);
+  EXPECT_FALSE(refusal->may_pass);
+  EXPECT_TRUE(absl::StrContains(http::FullMessage(*refusal), "webhook"));
+}
+
+TEST(CreateFailure, K04_H07_a_quota_is_told_as_one_and_may_have_room_again) {
+  const http::Refusal full =
+      CreateFailure("pods \"f-1\" is forbidden: exceeded quota: team-a, used: pods=10");
+  EXPECT_EQ(full.code, 449);
+  EXPECT_TRUE(full.may_pass);
+  EXPECT_TRUE(absl::StrContains(http::FullMessage(full), "team-a"));
+  EXPECT_FALSE(absl::StrContains(full.message, "team-a")) << "strangers read it";
+  for (const char* words : {"minimum memory usage per Container is 16Mi, but request is 8Mi",
+                            "failed quota: team-a: must specify limits.cpu for: relay"}) {
+    EXPECT_EQ(CreateFailure(words).code, 449) << words;
+    EXPECT_FALSE(CreateFailure(words).may_pass) << words;
+  }
+  EXPECT_EQ(CreateFailure("serviceaccount \"x\" not found").code, 500);
+}
+
 TEST(StartFailure, K04_H07_H09_H13_what_waiting_may_cure) {
   const auto may_pass = [](const instances::Pod& pod) {
     return StartFailure(pod, spec::Function(), InitTime::kOver)->may_pass;

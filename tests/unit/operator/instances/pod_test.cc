@@ -6,6 +6,8 @@
 namespace wsf::instances {
 namespace {
 
+Json Server(const Json& pod) { return pod["spec"]["initContainers"][0]; }
+
 Json PodWhoseRelayTerminated(const Json& finished_at) {
   const Json terminated = {{"exitCode", 137},
                            {"reason", "ContainerStatusUnknown"},
@@ -77,9 +79,10 @@ TEST(Pod, D36_every_field_of_the_function_is_in_its_pod) {
     EXPECT_NE(relay.value(field, Json()), spec[field]) << field << " is the server's alone";
   }
   for (const char* field : {"imagePullSecrets", "serviceAccountName", "runtimeClassName",
-                            "priorityClassName", "nodeSelector", "tolerations"}) {
+                            "priorityClassName", "tolerations"}) {
     EXPECT_EQ(pod["spec"].value(field, Json()), spec[field]) << field;
   }
+  EXPECT_EQ(pod["spec"]["nodeSelector"]["disk"], "fast");
   EXPECT_EQ(server["env"][0], spec["env"][0]);
   EXPECT_EQ(pod["spec"]["volumes"][0], spec["volumes"][0]);
   EXPECT_EQ(pod["spec"]["topologySpreadConstraints"][0]["topologyKey"], "z");
@@ -97,6 +100,55 @@ TEST(Pod, K25_whom_the_administrator_keeps_from_eviction_stays) {
   PodTemplate common;
   common.keep_from_eviction = true;
   EXPECT_EQ(MakePod(function, "f-1-0", "f-1", common)["metadata"]["annotations"][name], "false");
+}
+
+TEST(Pod, K21_where_the_cluster_gives_ids_only_a_functions_own_is_asked_for) {
+  PodTemplate common;
+  EXPECT_EQ(Server(MakePod({}, "f-1-0", "f-1", common))["securityContext"]["runAsUser"], 10001);
+  common.cluster_gives_ids = true;
+  EXPECT_NE(common.Version(), PodTemplate().Version());
+  spec::Function function;
+  Json pod = MakePod(function, "f-1-0", "f-1", common);
+  EXPECT_FALSE(Server(pod)["securityContext"].contains("runAsUser"));
+  EXPECT_FALSE(pod["spec"]["containers"][0]["securityContext"].contains("runAsUser"));
+  EXPECT_EQ(Server(pod)["securityContext"]["runAsNonRoot"], true);
+  function.spec.pod["runAsUser"] = 7;
+  pod = MakePod(function, "f-1-0", "f-1", common);
+  EXPECT_EQ(Server(pod)["securityContext"]["runAsUser"], 7);
+}
+
+TEST(Pod, K54_the_relays_image_has_a_pull_secret_of_its_own) {
+  PodTemplate common;
+  common.relay_pull_secrets = {"platform", "both"};
+  spec::Function function;
+  function.spec.pod["imagePullSecrets"] = {{{"name", "both"}}, {{"name", "own"}}};
+  const Json pod = MakePod(function, "f-1-0", "f-1", common);
+  const Json expected = {{{"name", "both"}}, {{"name", "own"}}, {{"name", "platform"}}};
+  EXPECT_EQ(pod["spec"]["imagePullSecrets"], expected);
+  EXPECT_NE(common.Version(), PodTemplate().Version());
+}
+
+TEST(Pod, K20_an_instance_is_of_linux_whatever_else_is_selected) {
+  spec::Function function;
+  function.spec.pod["nodeSelector"] = {{"pool", "games"}, {"kubernetes.io/os", "windows"}};
+  const Json expected = {{"pool", "games"}, {"kubernetes.io/os", "linux"}};
+  EXPECT_EQ(MakePod(function, "f-1-0", "f-1", {})["spec"]["nodeSelector"], expected);
+}
+
+TEST(Pod, K25_what_a_function_says_of_eviction_is_on_its_pods) {
+  const auto metadata = [](spec::Eviction eviction) {
+    spec::Function function;
+    function.spec.eviction = eviction;
+    return MakePod(function, "f-1-0", "f-1", {})["metadata"];
+  };
+  const char* const kept = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+  EXPECT_FALSE(metadata(spec::Eviction::kAlways)["annotations"].contains(kept));
+  for (const auto eviction : {spec::Eviction::kOnUpgrade, spec::Eviction::kNever}) {
+    EXPECT_EQ(metadata(eviction)["annotations"][kept], "false");
+    EXPECT_EQ(metadata(eviction)["annotations"]["karpenter.sh/do-not-disrupt"], "true");
+    EXPECT_EQ(metadata(eviction)["labels"].contains(kEvictionLabel),
+              eviction == spec::Eviction::kNever);
+  }
 }
 
 TEST(Pod, D36_S3_05_another_relay_is_another_revision_and_another_certificate_is_none) {
