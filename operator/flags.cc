@@ -119,6 +119,25 @@ void Declare(CLI::App* app, Flags* flags) {
   app->add_option("--relay-cpu-limit", flags->relay.cpu_limit, "default none");
   app->add_option("--relay-memory-request", flags->relay.memory_request, "default 8Mi");
   app->add_option("--relay-memory-limit", flags->relay.memory_limit, "default 32Mi");
+  app->add_option("--relay-pull-secret", flags->relay_pull_secrets,
+                  "Secret in each function's namespace that the relay's image is pulled with")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app->add_option_function<std::string>(
+         "--user-ids",
+         [flags](const std::string& whose) { flags->cluster_gives_ids = whose == "cluster"; },
+         "ours: 10001 for servers, 65532 for relays; cluster: left to it, as OpenShift demands")
+      ->check(CLI::IsMember({"ours", "cluster"}));
+  app->add_option_function<std::string>(
+         "--max-eviction",
+         [flags](const std::string& most) {
+           flags->grants.eviction = most == "Always"      ? spec::Eviction::kAlways
+                                    : most == "OnUpgrade" ? spec::Eviction::kOnUpgrade
+                                                          : spec::Eviction::kNever;
+         },
+         "the strictest spec.eviction of a function; default OnUpgrade, since Never holds up "
+         "drains")
+      ->check(CLI::IsMember({"Always", "OnUpgrade", "Never"}));
   app->add_flag("--keep-from-eviction", flags->keeps_from_eviction,
                 "the cluster autoscaler leaves nodes with instances alone");
 }

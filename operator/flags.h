@@ -32,6 +32,8 @@ struct Flags {
   int scale_out_per_minute = 500;
   instances::RelayResources relay;
   bool keeps_from_eviction = false;
+  bool cluster_gives_ids = false;
+  std::vector<std::string> relay_pull_secrets;
   spec::Grants grants;
   keys::Lives lives;
 };

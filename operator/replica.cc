@@ -93,6 +93,8 @@ OperatorOptions Replica::OptionsOf(const Flags& flags) {
   options.pods.relay_image = flags.relay_image;
   options.pods.relay_resources = flags.relay;
   options.pods.keep_from_eviction = flags.keeps_from_eviction;
+  options.pods.cluster_gives_ids = flags.cluster_gives_ids;
+  options.pods.relay_pull_secrets = flags.relay_pull_secrets;
   options.surplus = std::chrono::seconds(flags.surplus_seconds);
   options.scale_out_per_minute = flags.scale_out_per_minute;
   options.grants = flags.grants;

@@ -120,6 +120,8 @@ void ReadFleet(const Json& object, FunctionSpec* spec) {
   Take(object, "maxInstances", &max_instances);
   if (max_instances >= 0) spec->max_instances = static_cast<std::uint32_t>(max_instances);
   Take(object, "suspend", &spec->suspend);
+  if (Is(object, "eviction", "OnUpgrade")) spec->eviction = Eviction::kOnUpgrade;
+  if (Is(object, "eviction", "Never")) spec->eviction = Eviction::kNever;
   Take(json::Members(object, "route"), "hosts", &spec->hosts);
   Take(object, "allowedOrigins", &spec->allowed_origins);
 }
@@ -193,9 +195,9 @@ v1::SessionSettings SettingsOf(const Function& function) {
 
 std::string RevisionOf(const Function& function, const std::string& template_version) {
   const FunctionSpec& spec = function.spec;
-  const Json shape = {spec.image, spec.command,    spec.args, spec.working_dir,
-                      spec.env,   spec.resources,  spec.port, spec.ready_path,
-                      spec.pod,   template_version};
+  const Json shape = {spec.image, spec.command,   spec.args,       spec.working_dir,
+                      spec.env,   spec.resources, spec.port,       spec.ready_path,
+                      spec.pod,   spec.eviction,  template_version};
   return absl::StrFormat("%s-%06x", function.name, Fnv1a(shape.dump()) & 0xffffff);
 }
 

@@ -34,6 +34,13 @@ inline constexpr const char* kPodFields[] = {"envFrom",
                                              "labels",
                                              "annotations"};
 
+/// When a cluster may take instances off their nodes (K25), the mildest first.
+enum class Eviction {
+  kAlways,
+  kOnUpgrade,  ///< not to save nodes
+  kNever,      ///< not for a drain either
+};
+
 /// The `spec` of a WebSocketFunction with its defaults filled in (behaviour.md section 8).
 struct FunctionSpec {
   // What runs.
@@ -71,6 +78,7 @@ struct FunctionSpec {
   std::uint32_t warm_instances = 0;
   std::optional<std::uint32_t> max_instances;
   bool suspend = false;
+  Eviction eviction = Eviction::kAlways;
 
   // The door.
   std::vector<std::string> hosts;

@@ -79,6 +79,12 @@ void CheckGrants(const Grants& grants, Function* function) {
   CheckAllowed("serviceAccountName", grants.service_accounts, function);
   CheckAllowed("runtimeClassName", grants.runtime_classes, function);
   CheckAllowed("priorityClassName", grants.priority_classes, function);
+  if (function->spec.eviction > grants.eviction) {
+    function->errors.push_back(
+        absl::StrCat("spec.eviction must be ",
+                     grants.eviction == Eviction::kAlways ? "Always" : "Always or OnUpgrade",
+                     ", which the administrator grants at most"));
+  }
   CheckHosts(grants, function);
 }
 

@@ -21,6 +21,8 @@ struct Maxima {
 /// What the administrator of a cluster allows to those who write functions.
 struct Grants {
   Maxima maxima;
+  /// The strictest `eviction` of a function: one that nobody may drain holds up a node's upgrade.
+  Eviction eviction = Eviction::kOnUpgrade;
   // K22; empty = none.
   std::vector<std::string> service_accounts;
   std::vector<std::string> runtime_classes;

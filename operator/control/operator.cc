@@ -40,6 +40,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
           [this](const Json& object) { OnFunctionObject(object); }, [this] { Schedule(); }),
       events_(io, client),
       lost_labels_(io, client),
+      budgets_(io, client, options_.namespaces),
       functions_(io, client, kFunctionsPath, "websocketfunctions", options_.namespaces, "",
                  {[this](const Json& object) { OnFunctionObject(object); },
                   [this](const std::string& uid) { OnFunctionGone(uid); },
@@ -65,6 +66,7 @@ Operator::Operator(boost::asio::io_context& io, kube::Client* client, Measures* 
 void Operator::Start(std::int64_t term) {
   term_ = term;
   functions_.List();
+  budgets_.Start();
 }
 
 // ---- From the API ----
@@ -86,6 +88,7 @@ void Operator::OnFunctionObject(const Json& object) {
   TellInvalid(function);
   std::set<std::string> changed = hosts_.OnFunction(function);
   changed.insert(function.key());
+  budgets_.OnFunction(function);
   fleet_.OnFunction(std::move(function), Now());
   TellRoutes(changed);
   Schedule();
@@ -122,6 +125,7 @@ void Operator::OnFunctionGone(const std::string& uid) {
   if (const auto key = fleet_.OnFunctionGone(uid)) {
     ledger_.OnFunctionGone(absl::StrCat(key->substr(0, key->find('/')), "/", uid));
     statuses_.Forget(*key);
+    budgets_.OnFunctionGone(*key);
     history_.Forget(*key);
     gateways_.ToAll(RouteGoneMessage(*key));
     TellRoutes(hosts_.OnFunctionGone(*key));

@@ -12,6 +12,7 @@
 #include "common/kube/client.h"
 #include "common/net/sidecar_client.h"
 #include "common/spec/grants.h"
+#include "operator/control/budgets.h"
 #include "operator/control/early.h"
 #include "operator/control/events.h"
 #include "operator/control/gateways.h"
@@ -155,6 +156,7 @@ class Operator : public service::InstanceHandler, public service::FleetHandler {
   StatusWriter statuses_;
   Events events_;
   LostLabels lost_labels_;
+  Budgets budgets_;
   kube::Informers functions_;
   kube::Informers pods_;
   boost::asio::steady_timer plan_timer_;

@@ -69,7 +69,8 @@ def test_k30_the_operator_has_these_rights_and_no_others(manifests):
         "websocketfunctions": {"get", "list", "watch"},
         "websocketfunctions/status": {"patch"},
         "pods": {"get", "list", "watch", "create", "delete", "patch"},
-        "events": {"create", "patch"}}
+        "events": {"create", "patch"},
+        "poddisruptionbudgets": {"list", "watch", "create", "delete"}}
     reviews = named(manifests, "ClusterRole", "wsf-operator-reviews")
     assert reviews["rules"] == [{"apiGroups": ["authentication.k8s.io"],
                                  "resources": ["tokenreviews"], "verbs": ["create"]},

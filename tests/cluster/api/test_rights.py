@@ -16,7 +16,7 @@ def test_K30_K31_every_right_is_used(api, programs, replicas, system, namespace,
                    api.kubectl.get("events", "-n", namespace)["items"])
     api.kubectl.apply(function("wrong", namespace, image=IMAGE, serviceAccountName="x"),
                       function("right", namespace, image=IMAGE, warmInstances=1))
-    replica = replicas("--leader-elect").await_leading()
+    replica = replicas("--leader-elect", "--max-eviction=Never").await_leading()
     pod, = wait_for(lambda: api.kubectl.pods(namespace), "a pod")
     wait_for(lambda: told() == 1, "an Event")
     # What is told again is counted up: the same fault in another generation.
@@ -28,6 +28,12 @@ def test_K30_K31_every_right_is_used(api, programs, replicas, system, namespace,
     api.kubectl("label", "pod", name, "-n", namespace, "wsf.dev/function-")
     wait_for(lambda: "wsf.dev/function" in
              api.kubectl.get("pod", name, "-n", namespace)["metadata"]["labels"], "its label is back")
+    # A budget comes, and goes again.
+    for eviction, there in (("Never", True), ("Always", False)):
+        api.kubectl("patch", "wsf", "right", "-n", namespace, "--type=merge", "-p",
+                    f'{{"spec": {{"eviction": "{eviction}"}}}}')
+        wait_for(lambda: (api.kubectl.find("pdb", "wsf-right", "-n", namespace) is not None) == there, "a budget")
+    pod, = wait_for(lambda: len(found := api.kubectl.pods(namespace)) == 1 and found, "one pod again")
     who = reports.of_pod(pod, reports.token_of(api.kubectl, namespace, pod))
     report = reports.ended(pod["metadata"]["uid"])
     assert reports.send(programs / "wsf-report", f"{replica.ip}:9443", who, report, tmp_path) == (

@@ -79,6 +79,22 @@ TEST(ParseFunction, AWrongShapeIsAnErrorAndNothingWorse) {
   EXPECT_FALSE(ParseFunction(Json::parse(R"({"spec": 5})")).errors.empty());
 }
 
+TEST(CheckGrants, K25_K22_only_whom_the_administrator_lets_holds_up_drains) {
+  const auto errors = [](const char* eviction, Eviction most) {
+    Function function = ParseFunction(
+        {{"metadata", {{"name", "f"}}}, {"spec", {{"image", "a"}, {"eviction", eviction}}}});
+    Grants grants;
+    grants.eviction = most;
+    CheckGrants(grants, &function);
+    return function.errors.size();
+  };
+  EXPECT_EQ(errors("Always", Eviction::kAlways), 0u);
+  EXPECT_EQ(errors("OnUpgrade", Eviction::kAlways), 1u);
+  EXPECT_EQ(errors("OnUpgrade", Eviction::kOnUpgrade), 0u);
+  EXPECT_EQ(errors("Never", Eviction::kOnUpgrade), 1u);
+  EXPECT_EQ(errors("Never", Eviction::kNever), 0u);
+}
+
 TEST(CheckGrants, C7_AFunctionMayNotAskForMoreThanTheAdministratorGrants) {
   const auto errors = [](const char* spec, const Maxima& maxima) {
     Function function = ParseFunction({{"metadata", {{"name", "f"}}}, {"spec", Json::parse(spec)}});
