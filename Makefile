@@ -99,9 +99,10 @@ fuzz: packages ## every fuzz target for WSF_FUZZ_SECONDS (60)
 nightly: packages ## what takes longer than CI may: part after part, resumed where it stopped
 	@tools/ci/nightly
 
-manifests: ## deploy/default as one file, dist/install.yaml
+manifests: ## deploy/default as one file, dist/install.yaml, and what drains it, dist/drain.yaml
 	@mkdir -p dist
 	@$(KUBECTL) kustomize deploy/default >dist/install.yaml
+	@$(KUBECTL) kustomize deploy/drain >dist/drain.yaml
 
 chart-files: ## copy into the chart what it shares with deploy/
 	@cp $(CHART_FILES) charts/wsf/files/

@@ -237,20 +237,11 @@ def test_K53_nothing_differs_after_install_and_sessions(cluster, space):
 
 
 def test_K51_K10_drain_all_ends_live_sessions_and_leaves_nothing(cluster, space):
-    """Last: nothing is served after it for a minute."""
+    """As docs/install.md says. Last: nothing is served after it for a minute."""
     cluster.make(space, warmInstances=1)
     peer, _ = cluster.open(space)
-    deployment = cluster.kubectl.get("deployment", "wsf-operator", "-n", SYSTEM)
-    pod = deployment["spec"]["template"]["spec"]
-    pod["restartPolicy"] = "Never"
-    pod["containers"][0]["args"].append("--drain-all")
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        pod["containers"][0].pop(probe, None)
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    cluster.kubectl.apply({"apiVersion": "v1", "kind": "Pod", "spec": pod, "metadata": {
-        "name": "drain", "namespace": SYSTEM, "labels": labels}})
+    cluster.kubectl("apply", "-f", str(ROOT / "dist" / "drain.yaml"))
     peer.expect_close(1001, "499 function stopped")
-    wait_for(lambda: cluster.kubectl.get("pod", "drain", "-n", SYSTEM)["status"]["phase"] ==
-             "Succeeded", "all is drained")
+    cluster.kubectl("wait", "--for=condition=complete", "job/wsf-drain", "-n", SYSTEM, "--timeout=110s")
     assert cluster.pods(space) == []
     assert cluster.status(space)["sessions"]["byCode"] == {"499": 1}
