@@ -265,11 +265,14 @@ def test_k51_nothing_stays_after_an_uninstall_that_the_programs_write(chart, man
         assert "spec" not in lease  # the leader's
 
 
-def test_p20_a_gateways_grace_is_half_a_minute_more_than_its_drain(chart):
-    objects = chart.objects({"gateway": {"drainSeconds": 100}})
+def test_p20_a_gateways_grace_is_half_a_minute_more_than_its_leaving_and_drain(chart, manifests):
+    objects = chart.objects({"gateway": {"drainSeconds": 100, "lameDuckSeconds": 7}})
     spec = named(objects, "Deployment", "wsf-gateway")["spec"]["template"]["spec"]
-    assert spec["terminationGracePeriodSeconds"] == 130
-    assert "--drain-seconds=100" in spec["containers"][0]["args"]
+    assert spec["terminationGracePeriodSeconds"] == 137
+    assert {"--drain-seconds=100", "--lame-duck-seconds=7"} <= set(spec["containers"][0]["args"])
+    spec = named(manifests, "Deployment", "wsf-gateway")["spec"]["template"]["spec"]
+    assert spec["terminationGracePeriodSeconds"] == 3600 + 5 + 30
+    assert {"--drain-seconds=3600", "--lame-duck-seconds=5"} <= set(spec["containers"][0]["args"])
 
 
 def test_k51_with_an_autoscaler_nothing_else_says_how_many(chart):

@@ -32,8 +32,10 @@ app.kubernetes.io/part-of: wsf
 {{/* What every pod of ours runs as (Pod Security "restricted"). */}}
 {{- define "wsf.podSecurity" -}}
 runAsNonRoot: true
+{{- if eq .Values.userIds "ours" }}
 runAsUser: 65532
 runAsGroup: 65532
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -57,9 +59,7 @@ imagePullSecrets:
 {{- $root := index . 0 -}}
 {{- $part := index . 1 -}}
 {{- $values := index $root.Values $part -}}
-{{- with $values.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
+nodeSelector: {{- merge (dict "kubernetes.io/os" "linux") $values.nodeSelector | toYaml | nindent 2 }}
 {{- with $values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -108,6 +108,10 @@ topologySpreadConstraints:
 - --advertise=wsf-operator.{{ .Release.Namespace }}.svc:9443
 - --relay-image={{ include "wsf.image" (list . "wsf-sidecar") }}
 - --public-url={{ .Values.publicUrl | default (printf "ws://wsf-gateway.%s.svc" .Release.Namespace) }}
+- --user-ids={{ .Values.userIds }}
+{{- with .Values.relay.pullSecrets }}
+- --relay-pull-secret={{ join "," . }}
+{{- end }}
 - --surplus-seconds={{ int .Values.operator.surplusSeconds }}
 - --scale-out-per-minute={{ int .Values.operator.scaleOutPerMinute }}
 {{- with .Values.limits.maxMessageBytes }}
@@ -141,6 +145,7 @@ topologySpreadConstraints:
 - --relay-{{ $flag }}={{ $value }}
 {{- end }}
 {{- end }}
+- --max-eviction={{ .Values.maxEviction }}
 {{- if .Values.keepFromEviction }}
 - --keep-from-eviction
 {{- end }}
