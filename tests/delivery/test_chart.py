@@ -38,7 +38,8 @@ EVERYTHING = {
     "hosts": {"chat": ["chat.example.com", "talk.example.com"]},
     "ownHosts": ["ws.example.org", "ws.example.net"],
     "keepFromEviction": True,
-    "relay": {"cpuLimit": "100m"},
+    "maxEviction": "Never",
+    "relay": {"cpuLimit": "100m", "pullSecrets": ["registry", "mirror"]},
     "networkPolicy": {"enabled": True, "apiServerCidrs": ["192.0.2.1/32"]},
     "functionNamespaces": ["chat", "demo"],
     "certManager": {"enabled": True},
@@ -50,6 +51,7 @@ SETS = {
     "everything": EVERYTHING,
     "one namespace": {"namespaces": ["chat"], "crds": {"install": False}},
     "its own namespace too": {"namespaces": ["wsf-system", "chat"], "functionNamespaces": ["chat"]},
+    "ids by the cluster": {"userIds": "cluster"},
     "one of each": {"operator": {"replicas": 1}, "gateway": {"replicas": 1}},
     "a certificate at hand": {"gateway": {"tls": {"secretName": "ws-tls"}},
                               "uninstall": {"drain": False}},
@@ -84,7 +86,7 @@ def test_k21_every_pod_of_ours_is_restricted_and_limited(chart, values):
     assert {name for name, _ in pods} >= {"wsf-operator", "wsf-gateway", "wsf-test-client"}
     for name, spec in pods:
         security = spec["securityContext"]
-        assert security["runAsNonRoot"] is True and security["runAsUser"] > 0, name
+        assert security["runAsNonRoot"] is True and security.get("runAsUser", 1) > 0, name
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
         for container in spec["containers"]:
             assert container["securityContext"] == {
@@ -193,10 +195,18 @@ def test_k22_k11_k23_the_administrators_values_become_flags(chart):
         "--hosts=chat=talk.example.com", "--max-message-bytes=33554432",
         "--max-request-bytes-per-second=1000000", "--max-requests-per-second=100",
         "--own-host=ws.example.org,ws.example.net,ws.example.com",
+        "--relay-pull-secret=registry,mirror", "--max-eviction=Never", "--user-ids=ours",
         "--relay-cpu-limit=100m", "--keep-from-eviction", "--public-url=wss://ws.example.com",
         "--relay-image=registry.example.com/wsf/wsf-sidecar:1.2.3", "--leader-elect"}
-    assert not any(flag.startswith(("--allow", "--hosts", "--own-host", "--max", "--namespaces"))
+    assert not any(flag.startswith(("--allow", "--hosts", "--own-host", "--max-", "--namespaces",
+                                    "--relay-pull-secret")) and flag != "--max-eviction=OnUpgrade"
                    for flag in flags_of(chart.objects(), "wsf-operator"))
+
+
+def test_K21_where_the_cluster_gives_user_ids_no_pod_names_one(chart):
+    objects = chart.objects({"userIds": "cluster"})
+    assert "--user-ids=cluster" in flags_of(objects, "wsf-operator")
+    assert "65532" not in yaml.safe_dump(objects) and "runAsNonRoot: true" in yaml.safe_dump(objects)
 
 
 @pytest.mark.parametrize("program", ["wsf-operator", "wsf-gateway"])
