@@ -208,9 +208,9 @@ def test_D36_K22_every_field_of_a_pod_is_admitted_and_stays(api, replicas, names
     server, = pod["spec"]["initContainers"]
     for field in ("envFrom", "volumeMounts", "imagePullPolicy"):
         assert server[field] == spec[field], field
-    for field in ("serviceAccountName", "priorityClassName", "runtimeClassName", "imagePullSecrets",
-                  "nodeSelector"):
+    for field in ("serviceAccountName", "priorityClassName", "runtimeClassName", "imagePullSecrets"):
         assert pod["spec"][field] == spec[field], field
+    assert pod["spec"]["nodeSelector"] == spec["nodeSelector"] | {"kubernetes.io/os": "linux"}
     assert spec["tolerations"][0] in pod["spec"]["tolerations"]
     assert pod["spec"]["volumes"][0] == spec["volumes"][0]
     spread, = pod["spec"]["topologySpreadConstraints"]
