@@ -60,9 +60,7 @@ Budgets::Budgets(boost::asio::io_context& io, kube::Client* client,
                   [this](const std::string& uid) { OnBudgetGone(uid); },
                   [this] {
                     listed_ = true;
-                    for (const auto& [key, uid] : wanted_) Look(key);
-                    const auto all = found_;
-                    for (const auto& [key, found] : all) Look(key);
+                    for (const auto& [key, wish] : functions_) Look(key);
                   },
                   [](const std::string& name, const std::string& error) {
                     observe::Log(
@@ -72,16 +70,12 @@ Budgets::Budgets(boost::asio::io_context& io, kube::Client* client,
 
 void Budgets::OnFunction(const spec::Function& function) {
   const bool wants = function.errors.empty() && function.spec.eviction == spec::Eviction::kNever;
-  if (wants) {
-    wanted_[function.key()] = function.uid;
-  } else {
-    wanted_.erase(function.key());
-  }
+  functions_[function.key()] = {function.uid, wants};
   Look(function.key());
 }
 
 // Its budget is its own, and goes with it.
-void Budgets::OnFunctionGone(const std::string& key) { wanted_.erase(key); }
+void Budgets::OnFunctionGone(const std::string& key) { functions_.erase(key); }
 
 void Budgets::OnBudget(const Json& object) {
   const Json& metadata = json::Members(object, "metadata");
@@ -107,17 +101,19 @@ void Budgets::OnBudgetGone(const std::string& uid) {
 
 void Budgets::Look(const std::string& key) {
   if (!listed_ || busy_.contains(key)) return;
-  const auto wanted = wanted_.find(key);
+  // Of a function that is not known yet, or not any more, it stays: the latter's goes with it.
+  const auto function = functions_.find(key);
+  if (function == functions_.end()) return;
   const auto found = found_.find(key);
-  if (wanted != wanted_.end() && found == found_.end()) return Create(key);
-  // Without a function that we know it is the garbage collector's, or another operator's.
-  if (wanted == wanted_.end() && found != found_.end() && !found->second.owner.empty())
+  const bool is_there = found != found_.end();
+  if (function->second.wants && !is_there) return Create(key);
+  if (!function->second.wants && is_there && found->second.owner == function->second.uid)
     return Delete(key);
 }
 
 void Budgets::Create(const std::string& key) {
   busy_.insert(key);
-  client_->Create(Collection(key), BudgetOf(key, wanted_[key]),
+  client_->Create(Collection(key), BudgetOf(key, functions_[key].uid),
                   [this, key](const kube::Response& response) {
                     if (response.ok()) OnBudget(response.body);
                     OnDone(key, response);

@@ -29,6 +29,10 @@ class Budgets {
   void OnFunctionGone(const std::string& key);
 
  private:
+  struct Wish {
+    std::string uid;  // the function's
+    bool wants = false;
+  };
   struct Found {
     std::string uid;
     std::string owner;  // the function's uid
@@ -46,9 +50,9 @@ class Budgets {
   kube::Client* const client_;
   kube::Informers informers_;
   bool listed_ = false;
-  std::map<std::string, std::string> wanted_;  // function key -> its uid
-  std::map<std::string, Found> found_;         // by function key
-  std::set<std::string> busy_;                 // keys with a call under way, or that wait after one
+  std::map<std::string, Wish> functions_;  // those that are known, by key
+  std::map<std::string, Found> found_;     // by function key
+  std::set<std::string> busy_;             // keys with a call under way, or that wait after one
 };
 
 }  // namespace wsf::control

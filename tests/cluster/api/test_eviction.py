@@ -34,7 +34,7 @@ def budget(api, namespace: str) -> dict | None:
 
 def test_K25_Never_has_a_budget_that_a_drain_respects(api, replicas, namespace):
     api.kubectl.apply(function("f", namespace, image=IMAGE, warmInstances=1, eviction="Never"))
-    replicas("--max-eviction=Never").await_leading()
+    first = replicas("--max-eviction=Never").await_leading()
     made = wait_for(lambda: budget(api, namespace), "a budget")
     owner, = made["metadata"]["ownerReferences"]
     assert owner["uid"] == api.kubectl.get("wsf", "f", "-n", namespace)["metadata"]["uid"] and owner["controller"]
@@ -46,6 +46,11 @@ def test_K25_Never_has_a_budget_that_a_drain_respects(api, replicas, namespace):
     api.kubectl("patch", "pod", pod["metadata"]["name"], "-n", namespace, "--subresource=status", "--type=merge",
                 "-p", json.dumps(running))
     assert "disruption budget" in evict(api, pod)
+    # Another operator leaves it as it is, in whatever order it hears of both.
+    first.close()
+    replicas("--max-eviction=Never").await_leading()
+    wait_for(lambda: api.kubectl.condition(namespace, "f", "Ready"), "it has seen the function")
+    assert budget(api, namespace)["metadata"]["uid"] == made["metadata"]["uid"]
     # Somebody takes it away.
     api.kubectl("delete", "pdb", "wsf-f", "-n", namespace)
     wait_for(lambda: budget(api, namespace), "it is made again")
