@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/json/read.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -11,6 +12,37 @@ namespace {
 const Json& Nothing() {
   static const auto* const kNothing = new Json();
   return *kNothing;
+}
+
+// Of a function, with all that Kubernetes puts around it, it is about twenty.
+constexpr int kMaxDepth = 200;
+
+int DepthOf(std::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!in_string && (c == '}' || c == ']')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+int DepthOf(const Json& value) {
+  int deepest = 0;
+  if (value.is_structured()) {
+    for (const Json& each : value) deepest = std::max(deepest, DepthOf(each));
+    ++deepest;
+  }
+  return deepest;
 }
 
 bool IsIndex(std::string_view text, std::size_t* index) {
@@ -64,6 +96,15 @@ std::vector<std::string> AsTexts(const Json& value) {
   }
   return texts;
 }
+
+std::optional<Json> Parse(std::string_view text) {
+  if (DepthOf(text) > kMaxDepth) return std::nullopt;
+  Json value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) return std::nullopt;
+  return value;
+}
+
+bool IsTooDeep(const Json& value) { return DepthOf(value) > kMaxDepth; }
 
 const Json& At(const Json& from, std::string_view name) {
   if (!from.is_object()) return Nothing();

@@ -15,6 +15,12 @@ namespace wsf::json {
 
 using Json = nlohmann::json;
 
+/// Nothing for what is no JSON, and for what is nested deeper than anybody nests: whatever goes
+/// through a value calls itself for each level.
+std::optional<Json> Parse(std::string_view text);
+/// Whether a value that was put together of such is deeper than that. Calls itself for each level.
+bool IsTooDeep(const Json& value);
+
 // ---- One value ----
 
 /// `fallback` for what is no string.

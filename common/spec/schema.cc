@@ -38,6 +38,22 @@ std::size_t Most(const Json& schema, const char* name) {
   return json::NumberOr(std::numeric_limits<std::int64_t>::max(), schema, name);
 }
 
+// nullptr: it knows none of that name.
+const Json* SchemaOfField(const Json& schema, const std::string& name) {
+  const Json& properties = json::Members(schema, "properties");
+  const auto known = properties.find(name);
+  if (known != properties.end()) return &*known;
+  const Json& additional = json::At(schema, "additionalProperties");
+  return additional.is_null() ? nullptr : &additional;
+}
+
+// An object without any properties is free: metadata, which Kubernetes itself checks.
+bool IsFree(const Json& schema) {
+  return (json::Members(schema, "properties").empty() &&
+          json::At(schema, "additionalProperties").is_null()) ||
+         json::Flag(schema, "x-kubernetes-preserve-unknown-fields");
+}
+
 class Check {
  public:
   explicit Check(std::vector<std::string>* errors) : errors_(errors) {}
@@ -66,20 +82,12 @@ class Check {
     if (value.size() > Most(schema, "maxProperties")) {
       Complain(path, absl::StrCat("has more than ", schema["maxProperties"].dump(), " entries"));
     }
-    const Json& properties = json::Members(schema, "properties");
-    const Json& additional = json::At(schema, "additionalProperties");
-    // An object without any is free: metadata, which Kubernetes itself checks.
-    const bool is_free = (properties.empty() && additional.is_null()) ||
-                         json::Flag(schema, "x-kubernetes-preserve-unknown-fields");
     for (const auto& [name, child] : value.items()) {
-      const auto known = properties.find(name);
-      const bool is_known = known != properties.end() || !additional.is_null();
-      if (is_known && child.is_null()) continue;  // as if it were not there
-      if (known != properties.end()) {
+      const Json* known = SchemaOfField(schema, name);
+      if (known != nullptr && child.is_null()) continue;  // as if it were not there
+      if (known != nullptr) {
         Value(*known, child, prefix + name);
-      } else if (is_known) {
-        Value(additional, child, prefix + name);
-      } else if (!is_free) {
+      } else if (!IsFree(schema)) {
         Complain(prefix + name, "is no field; see the reference");
       }
     }
@@ -155,6 +163,30 @@ class Check {
 void CheckSchema(const Json& schema, const Json& value, const std::string& path,
                  std::vector<std::string>* errors) {
   Check(errors).Value(schema, value, path);
+}
+
+Json Pruned(const Json& schema, Json value, const std::string& path,
+            std::vector<std::string>* dropped) {
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      value[i] = Pruned(json::Members(schema, "items"), std::move(value[i]),
+                        absl::StrCat(path, "[", i, "]"), dropped);
+    }
+  }
+  if (!value.is_object()) return value;
+  Json kept = Json::object();
+  for (const auto& [name, child] : value.items()) {
+    const std::string at = path.empty() ? name : absl::StrCat(path, ".", name);
+    const Json* known = SchemaOfField(schema, name);
+    if (known != nullptr) {
+      kept[name] = Pruned(*known, child, at, dropped);
+    } else if (IsFree(schema)) {
+      kept[name] = child;
+    } else {
+      dropped->push_back(at);
+    }
+  }
+  return kept;
 }
 
 Json Complete(const Json& schema, Json value) {

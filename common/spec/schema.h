@@ -14,6 +14,11 @@ namespace wsf::spec {
 void CheckSchema(const nlohmann::json& schema, const nlohmann::json& value, const std::string& path,
                  std::vector<std::string>* errors);
 
+/// `value` without the fields that the schema does not know, which an API server drops; `dropped`
+/// gets the path of each, like spec.env[0].nmae.
+nlohmann::json Pruned(const nlohmann::json& schema, nlohmann::json value, const std::string& path,
+                      std::vector<std::string>* dropped);
+
 /// `value` as an API server stores it: fields that are null are left out, defaults fill what is
 /// missing (K03), and 9000.0 is 9000 where an integer is asked for.
 nlohmann::json Complete(const nlohmann::json& schema, nlohmann::json value);

@@ -5,7 +5,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_join.h"
 #include "common/json/read.h"
 #include "common/spec/crd.h"
 #include "common/spec/function.h"
@@ -141,23 +140,22 @@ std::optional<Error> CheckStatus(const Resource& resource, const Json& object) {
   std::vector<std::string> errors;
   spec::CheckSchema(SchemaOf(resource)["properties"]["status"], status, "status", &errors);
   if (errors.empty()) return std::nullopt;
-  return Invalid(absl::StrJoin(errors, ", "));
+  return Invalid(resource, json::Text(object, "metadata", "name"), errors);
 }
 
 // The C++ validator; the schema's own part comes with the CRD.
 std::optional<Error> Validate(const Resource& resource, const Json& object, const Json* old) {
   if (IsPod(resource)) return CheckPod(object);
   if (!IsFunction(resource)) return std::nullopt;
-  if (json::At(object, "spec").is_null()) return Invalid("spec: Required value");
-  const spec::Function function = spec::ParseFunction(object);
-  std::string what;
-  for (const std::string& each : function.errors) what += (what.empty() ? "" : ", ") + each;
+  const std::string name = json::Text(object, "metadata", "name");
+  if (json::At(object, "spec").is_null()) return Invalid(resource, name, {"spec: Required value"});
+  std::vector<std::string> errors = spec::ParseFunction(object).errors;
   const auto protocol = [](const Json& of) { return json::TextOr("WS", of, "spec", "protocol"); };
   if (old != nullptr && protocol(*old) != protocol(object)) {
-    what = "spec.protocol cannot be changed";
+    errors = {"spec.protocol cannot be changed"};
   }
-  if (what.empty()) return std::nullopt;
-  return Invalid("WebSocketFunction.wsf.dev \"" + function.name + "\" is invalid: " + what);
+  if (errors.empty()) return std::nullopt;
+  return Invalid(resource, name, errors);
 }
 
 }  // namespace wsf::api

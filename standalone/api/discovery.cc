@@ -18,11 +18,13 @@ Json Version() {
 }
 
 Json ResourceEntry(const Resource& resource) {
-  Json entry = {{"name", resource.plural},
-                {"singularName", resource.singular},
-                {"namespaced", resource.namespaced},
-                {"kind", resource.kind},
-                {"verbs", {"create", "delete", "get", "list", "patch", "update", "watch"}}};
+  Json entry = {
+      {"name", resource.plural},
+      {"singularName", resource.singular},
+      {"namespaced", resource.namespaced},
+      {"kind", resource.kind},
+      {"verbs",
+       {"delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"}}};
   if (!resource.short_names.empty()) entry["shortNames"] = resource.short_names;
   if (!resource.categories.empty()) entry["categories"] = resource.categories;
   return entry;

@@ -15,26 +15,27 @@ bool Differs(const Leaves& leaves, const Path& path, const Json& value) {
   return found == leaves.end() || found->second != value;
 }
 
+bool IsOfStatus(const Path& path) { return path.front() == "f:status"; }
+
 }  // namespace
 
 Managers::Managers(const Json& managed_fields) {
   if (!managed_fields.is_array()) return;
   for (const Json& each : managed_fields) {
     all_.push_back({json::Text(each, "manager"), json::Text(each, "operation"),
-                    json::Text(each, "apiVersion"), json::Text(each, "time"),
-                    FromFieldsV1(json::Members(each, "fieldsV1"))});
+                    json::Text(each, "apiVersion"), json::Text(each, "subresource"),
+                    json::Text(each, "time"), FromFieldsV1(json::Members(each, "fieldsV1"))});
   }
 }
 
 Json Managers::ToManagedFields() const {
   Json list = Json::array();
   for (const Manager& each : all_) {
-    list.push_back({{"manager", each.name},
-                    {"operation", each.operation},
-                    {"apiVersion", each.api_version},
-                    {"time", each.time},
-                    {"fieldsType", "FieldsV1"},
-                    {"fieldsV1", ToFieldsV1(each.fields)}});
+    Json entry = {{"manager", each.name},           {"operation", each.operation},
+                  {"apiVersion", each.api_version}, {"time", each.time},
+                  {"fieldsType", "FieldsV1"},       {"fieldsV1", ToFieldsV1(each.fields)}};
+    if (!each.subresource.empty()) entry["subresource"] = each.subresource;
+    list.push_back(std::move(entry));
   }
   return list;
 }
@@ -46,10 +47,12 @@ void Managers::OnUpdate(const Manager& by, const Leaves& before, const Leaves& a
   }
   for (Manager& each : all_) {
     std::erase_if(each.fields, [&](const Path& path) {
-      return !after.contains(path) || (changed.contains(path) && !each.Is(by.name, by.operation));
+      if (IsOfStatus(path) != (by.subresource == "status")) return false;
+      return !after.contains(path) || (changed.contains(path) && !each.Is(by));
     });
   }
-  if (!changed.empty()) {
+  // By its scale a field is taken from its manager and given to none, as API servers do.
+  if (!changed.empty() && by.subresource != "scale") {
     Manager& own = Entry(by);
     own.time = by.time;
     own.fields.merge(changed);
@@ -63,8 +66,7 @@ std::vector<Managers::Conflict> Managers::ConflictsOf(const Manager& by, const L
   for (const auto& [path, value] : applied) {
     if (!Differs(stored, path, value)) continue;
     for (const Manager& each : all_) {
-      if (!each.Is(by.name, by.operation) && each.fields.contains(path))
-        found.push_back({each.name, path});
+      if (!each.Is(by) && each.fields.contains(path)) found.push_back({each, path});
     }
   }
   return found;
@@ -76,7 +78,7 @@ FieldSet Managers::OnApply(const Manager& by, const Leaves& stored, const Leaves
     fields.insert(path);
     if (!Differs(stored, path, value)) continue;
     for (Manager& each : all_) {
-      if (!each.Is(by.name, by.operation)) each.fields.erase(path);
+      if (!each.Is(by)) each.fields.erase(path);
     }
   }
   Manager& own = Entry(by);
@@ -91,9 +93,8 @@ FieldSet Managers::OnApply(const Manager& by, const Leaves& stored, const Leaves
 }
 
 Manager& Managers::Entry(const Manager& by) {
-  const auto found = std::find_if(all_.begin(), all_.end(), [&by](const Manager& each) {
-    return each.Is(by.name, by.operation);
-  });
+  const auto found =
+      std::find_if(all_.begin(), all_.end(), [&by](const Manager& each) { return each.Is(by); });
   if (found != all_.end()) return *found;
   all_.push_back(by);
   return all_.back();
@@ -105,7 +106,7 @@ void Managers::DropEmpty() {
 
 bool Managers::OthersHave(const Manager& by, const Path& path) const {
   return std::any_of(all_.begin(), all_.end(), [&](const Manager& each) {
-    return !each.Is(by.name, by.operation) && each.fields.contains(path);
+    return !each.Is(by) && each.fields.contains(path);
   });
 }
 

@@ -13,11 +13,12 @@ struct Manager {
   std::string name;
   std::string operation;  ///< Apply or Update
   std::string api_version;
-  std::string time;  ///< RFC 3339
+  std::string subresource;  ///< by which it writes: status or scale; "" = the object itself
+  std::string time;         ///< RFC 3339
   FieldSet fields;
 
-  bool Is(const std::string& a_name, const std::string& an_operation) const {
-    return name == a_name && operation == an_operation;
+  bool Is(const Manager& other) const {
+    return name == other.name && operation == other.operation && subresource == other.subresource;
   }
 };
 
@@ -31,11 +32,11 @@ class Managers {
   nlohmann::json ToManagedFields() const;
 
   /// A write by PUT, POST or another patch than an applied one: `by`, without fields, has changed
-  /// the object.
+  /// the object. `before` and `after` are of its status where that is written, else of the rest.
   void OnUpdate(const Manager& by, const Leaves& before, const Leaves& after);
 
   struct Conflict {
-    std::string manager;
+    Manager manager;
     Path path;
   };
   /// What others manage and `applied` wants otherwise than `stored` has it.

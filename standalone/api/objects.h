@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "standalone/api/error.h"
 #include "standalone/api/store.h"
@@ -11,7 +12,11 @@ namespace wsf::api {
 /// Who writes, and how.
 struct Writer {
   std::string manager = "wsf";  ///< fieldManager
+  std::string subresource{};    ///< status or scale; "" = the object itself
   bool is_dry_run = false;      ///< all is checked and answered, nothing is stored
+  enum class Unknown { kDropped, kTold, kRefused };
+  Unknown unknown = Unknown::kTold;              ///< fieldValidation: of fields that nobody knows
+  std::vector<std::string>* warnings = nullptr;  ///< gets what is told beside the answer
 };
 
 /// What the verbs of the Kubernetes API do to stored objects: names, uids, generations,
@@ -38,7 +43,7 @@ class Objects {
   /// Server-side apply. `force`: fields that others manage are taken from them.
   enum class Force { kNo, kYes };
   Result<Json> Apply(const Resource& resource, const std::string& ns, const std::string& name,
-                     Json applied, Force force, const Writer& by);
+                     Part part, Json applied, Force force, const Writer& by);
   /// `options` is a DeleteOptions object or {}.
   Result<Json> Delete(const Resource& resource, const std::string& ns, const std::string& name,
                       const Json& options, const Writer& by = {});
@@ -54,7 +59,11 @@ class Objects {
   Result<Json> Add(const Resource& resource, const std::string& ns, Json object, const Writer& by,
                    const char* operation);
   Result<Json> Replace(const Resource& resource, const Json& stored, Json object, const Writer& by);
+  Json SaveStatus(const Resource& resource, const Json& stored, const Json& object,
+                  const Writer& by);
   Json Save(const Resource& resource, const Json& stored, Json object, const Writer& by);
+  /// Returns it as it was.
+  Json Remove(const Resource& resource, const Json& object);
   void RemoveIfDone(const Resource& resource, const Json& object);
   void CollectOwned(const std::string& owner_uid);
 

@@ -23,6 +23,10 @@ struct Resource {
   std::string group_version() const {
     return *group == '\0' ? version : std::string(group) + "/" + version;
   }
+  /// "pods" or "websocketfunctions.wsf.dev".
+  std::string qualified() const {
+    return *group == '\0' ? plural : std::string(plural) + "." + group;
+  }
   /// "/api/v1" or "/apis/wsf.dev/v1alpha1".
   std::string path() const { return *group == '\0' ? "/api/v1" : "/apis/" + group_version(); }
 };

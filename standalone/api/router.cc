@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -12,11 +13,13 @@
 #include "common/spec/yaml.h"
 #include "standalone/api/discovery.h"
 #include "standalone/api/page.h"
+#include "standalone/api/protobuf.h"
 #include "standalone/api/scale.h"
 
 namespace wsf::api {
 namespace {
 
+constexpr std::string_view kFieldsOfFunctions[] = {"metadata.name", "metadata.namespace"};
 constexpr char kPeople[] = "system:serviceaccount:wsf-system:wsf-people";
 constexpr char kPeopleToken[] = "/api/v1/namespaces/wsf-system/serviceaccounts/wsf-people/token";
 
@@ -25,7 +28,20 @@ std::string Get(const std::map<std::string, std::string>& query, const char* nam
   return found == query.end() ? "" : found->second;
 }
 
+// Whatever is said but a no, as an API server has it: Python's client says True.
+bool IsTrue(const std::map<std::string, std::string>& query, const char* name) {
+  const std::string value = absl::AsciiStrToLower(Get(query, name));
+  return query.contains(name) && value != "0" && value != "false";
+}
+
 bool WantsTable(const Request& request) { return absl::StrContains(request.accept, "as=Table"); }
+
+Included IncludedIn(const Request& request) {
+  const std::string include = Get(request.query, "includeObject");
+  return include == "Object" ? Included::kObject
+         : include == "None" ? Included::kNone
+                             : Included::kMetadata;
+}
 
 const char* TypeName(Change::Type type) {
   switch (type) {
@@ -36,31 +52,64 @@ const char* TypeName(Change::Type type) {
   return "";
 }
 
+// Clients take a hundred headers; who has more of them wrong reads the first.
+constexpr std::size_t kMaxWarnings = 20;
+constexpr std::size_t kMaxWarningBytes = 300;
+
+// A quoted string of a header (RFC 9110, section 5.6.4).
+std::string Quoted(const std::string& text) {
+  return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
 Json MetadataOfTable(const Json& object) {
   return {{"resourceVersion", json::Text(object, "metadata", "resourceVersion")}};
+}
+
+// kubectl asks for it, in this form alone, before it creates a List; an empty one keeps nothing
+// from being created. What there is to be known stands in version 3.
+Reply OpenApiV2() {
+  static constexpr char kSwagger[] =
+      "\x0a\x03"
+      "2.0"
+      "\x12\x0a\x0a\x03wsf\x12\x03"
+      "1.0"
+      "\x42";
+  return {200,
+          "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+          std::string(kSwagger, sizeof(kSwagger)),
+          {}};
 }
 
 bool IsApply(const Request& request) {
   return absl::StartsWith(request.content_type, "application/apply-patch+yaml");
 }
 
+// As an API server names who does not name itself.
+std::string ManagerOf(const Request& request) {
+  const std::string manager = Get(request.query, "fieldManager");
+  if (!manager.empty()) return manager;
+  const std::string agent = request.user_agent.substr(0, request.user_agent.find('/'));
+  return agent.empty() ? "unknown" : agent;
+}
+
 std::optional<Json> ParseBody(const Request& request) {
   if (request.body.empty()) return Json::object();
+  if (absl::StartsWith(request.content_type, kProtobuf)) return FromProtobuf(request.body);
   if (IsApply(request)) {
     const auto documents = spec::ParseYaml(request.body);
     if (!documents.ok() || documents->size() != 1) return std::nullopt;
     return documents->front();
   }
-  Json json = Json::parse(request.body, nullptr, false);
-  if (!json.is_discarded()) return json;
-  return std::nullopt;
+  return json::Parse(request.body);
 }
 
 }  // namespace
 
 Reply JsonReply(int status, const Json& body) {
-  return {status, "application/json",
-          body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+  return {status,
+          "application/json",
+          body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
+          {}};
 }
 
 Reply ErrorReply(const Error& error) { return JsonReply(error.code, StatusObject(error)); }
@@ -92,9 +141,10 @@ std::optional<Change> Watch::Seen(const Change& change) const {
 }
 
 std::string Watch::Line(const Change& change, std::int64_t now_unix_micros) const {
-  const Json object = as_table ? MakeTable(*resource, {change.object},
-                                           MetadataOfTable(*change.object), now_unix_micros)
-                               : *change.object;
+  const Json object = as_table
+                          ? MakeTable(*resource, {change.object}, MetadataOfTable(*change.object),
+                                      now_unix_micros, include)
+                          : *change.object;
   const Json line = {{"type", TypeName(change.type)}, {"object", object}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -117,9 +167,10 @@ Watch Router::StartWatch(const Request& request, const Target& target) {
   watch.labels = Selector(Get(request.query, "labelSelector"));
   watch.fields = Selector(Get(request.query, "fieldSelector"));
   watch.as_table = WantsTable(request);
+  watch.include = IncludedIn(request);
   const std::string version = Get(request.query, "resourceVersion");
   watch.from_now = version.empty() || version == "0" || !absl::SimpleAtoi(version, &watch.version);
-  watch.initial_events = Get(request.query, "sendInitialEvents") == "true";
+  watch.initial_events = IsTrue(request.query, "sendInitialEvents");
   watch.from_now |= watch.initial_events;
   if (!absl::SimpleAtoi(Get(request.query, "timeoutSeconds"), &watch.timeout_seconds)) {
     watch.timeout_seconds = 0;
@@ -162,8 +213,9 @@ std::variant<Reply, Watch, Proxy> Router::Handle(const Request& request) {
 std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
   if (request.method == "GET") {
     if (const auto document = Discover(request.path)) return JsonReply(200, *document);
+    if (request.path == "/openapi/v2") return OpenApiV2();
     if (request.path == "/healthz" || request.path == "/readyz")
-      return Reply{200, "text/plain", "ok"};
+      return Reply{200, "text/plain", "ok", {}};
   }
   if (absl::StartsWith(request.path, kSessionsProxy)) {
     const std::string path = request.path.substr(sizeof(kSessionsProxy) - 1);
@@ -183,27 +235,34 @@ std::variant<Reply, Watch, Proxy> Router::Dispatch(const Request& request) {
   const bool is_new = request.method == "POST" ||
                       (IsApply(request) && objects_->store().Find(*target->resource, target->ns,
                                                                   target->name) == nullptr);
-  const Result<Json> result = Write(request, *target);
+  std::vector<std::string> warnings;
+  const Result<Json> result = Write(request, *target, &warnings);
   if (const Error* error = std::get_if<Error>(&result)) return ErrorReply(*error);
-  return JsonReply(is_new ? 201 : 200, std::get<Json>(result));
+  Reply reply = JsonReply(is_new ? 201 : 200, std::get<Json>(result));
+  if (warnings.size() > kMaxWarnings) warnings.resize(kMaxWarnings);
+  for (const std::string& each : warnings) {
+    reply.warnings.push_back("299 - " + Quoted(each.substr(0, kMaxWarningBytes)));
+  }
+  return reply;
 }
 
 std::variant<Reply, Watch, Proxy> Router::Read(const Request& request, const Target& target) {
   if (const auto error = CheckSelectors(request, target)) return ErrorReply(*error);
-  const std::string watch = Get(request.query, "watch");
-  if (watch == "1" || watch == "true") return StartWatch(request, target);
+  if (IsTrue(request.query, "watch")) return StartWatch(request, target);
   if (target.name.empty()) return List(request, target);
   if (target.subresource == "log") return Log(request, target);
   const Store::Object object = objects_->store().Find(*target.resource, target.ns, target.name);
-  if (object == nullptr) return ErrorReply(NotFound(target.resource->plural, target.name));
-  if (target.subresource == "scale" && target.resource->has_scale)
-    return JsonReply(200, ScaleOf(*object));
+  if (object == nullptr) return ErrorReply(NotFound(*target.resource, target.name));
+  if (target.subresource == "scale" && target.resource->has_scale) {
+    const auto scale = std::make_shared<const Json>(ScaleOf(*object));
+    return JsonReply(200, WantsTable(request) ? MakeScaleTable(scale, UnixMicros()) : *scale);
+  }
   if (!target.subresource.empty() && target.subresource != "status") {
     return ErrorReply(NotFound(target.subresource, target.name));
   }
   if (!WantsTable(request)) return JsonReply(200, *object);
-  return JsonReply(200,
-                   MakeTable(*target.resource, {object}, MetadataOfTable(*object), UnixMicros()));
+  return JsonReply(200, MakeTable(*target.resource, {object}, MetadataOfTable(*object),
+                                  UnixMicros(), IncludedIn(request)));
 }
 
 std::optional<Error> Router::CheckSelectors(const Request& request, const Target& target) {
@@ -211,8 +270,8 @@ std::optional<Error> Router::CheckSelectors(const Request& request, const Target
     return BadRequest("labelSelector must be like a=b,c!=d,e in (f,g),!h");
   }
   const Selector fields(Get(request.query, "fieldSelector"));
-  if (IsFunction(*target.resource) && !fields.IsOfFields({"metadata.name", "metadata.namespace"})) {
-    return BadRequest("fieldSelector must be of metadata.name or metadata.namespace");
+  if (IsFunction(*target.resource) && !fields.FirstKeyBut(kFieldsOfFunctions).empty()) {
+    return BadRequest("field label not supported: " + fields.FirstKeyBut(kFieldsOfFunctions));
   }
   return std::nullopt;
 }
@@ -241,7 +300,8 @@ Reply Router::List(const Request& request, const Target& target) {
     if (is_all) metadata["remainingItemCount"] = page.remaining;
   }
   if (WantsTable(request)) {
-    return JsonReply(200, MakeTable(*target.resource, page.objects, metadata, UnixMicros()));
+    return JsonReply(200, MakeTable(*target.resource, page.objects, metadata, UnixMicros(),
+                                    IncludedIn(request)));
   }
   Json items = Json::array();
   for (const Store::Object& each : page.objects) items.push_back(*each);
@@ -251,23 +311,35 @@ Reply Router::List(const Request& request, const Target& target) {
                          {"items", items}});
 }
 
-Result<Json> Router::Write(const Request& request, const Target& target) {
+Result<Json> Router::Write(const Request& request, const Target& target,
+                           std::vector<std::string>* warnings) {
   const Resource& resource = *target.resource;
   const bool is_whole = request.method == "POST" || request.method == "PUT";
   if (is_whole && absl::StartsWith(request.content_type, "text/")) {
     return Error{415, "UnsupportedMediaType", "the body must be application/json"};
   }
   std::optional<Json> body = ParseBody(request);
+  if (!body && absl::StartsWith(request.content_type, kProtobuf)) {
+    return Error{415, "UnsupportedMediaType",
+                 "Protocol Buffers are understood of Namespaces and Secrets alone: send JSON"};
+  }
   if (!body) return BadRequest("the body is neither JSON nor YAML of one object");
   if (!body->is_object() && !body->is_array()) return BadRequest("the body is not an object");
   const std::string dry_run = Get(request.query, "dryRun");
   if (!dry_run.empty() && dry_run != "All") return Invalid("dryRun must be All");
   Writer by;
   by.is_dry_run = !dry_run.empty();
-  if (const std::string manager = Get(request.query, "fieldManager"); !manager.empty())
-    by.manager = manager;
+  by.manager = ManagerOf(request);
+  by.subresource = target.subresource;
+  by.warnings = warnings;
+  const std::string unknown = Get(request.query, "fieldValidation");
+  if (unknown == "Ignore") by.unknown = Writer::Unknown::kDropped;
+  if (unknown == "Strict") by.unknown = Writer::Unknown::kRefused;
   if (request.method == "POST" && target.name.empty()) {
     return objects_->Create(resource, target.ns, *std::move(body), by);
+  }
+  if (request.method == "DELETE" && target.name.empty()) {
+    return DeleteAll(request, target, *body, by);
   }
   if (target.name.empty()) return Error{405, "MethodNotAllowed", "name an object"};
   if (target.subresource == "scale" && resource.has_scale) return Scale(request, target, *body, by);
@@ -283,10 +355,8 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
     if (Get(request.query, "fieldManager").empty()) {
       return Invalid("fieldManager must be set for an apply");
     }
-    if (part == Objects::Part::kStatus) return BadRequest("a status cannot be applied");
-    const auto force =
-        Get(request.query, "force") == "true" ? Objects::Force::kYes : Objects::Force::kNo;
-    return objects_->Apply(resource, target.ns, target.name, *std::move(body), force, by);
+    const auto force = IsTrue(request.query, "force") ? Objects::Force::kYes : Objects::Force::kNo;
+    return objects_->Apply(resource, target.ns, target.name, part, *std::move(body), force, by);
   }
   if (request.method == "PATCH") {
     return objects_->Patch(resource, target.ns, target.name, part, request.content_type, *body, by);
@@ -303,9 +373,27 @@ Result<Json> Router::Write(const Request& request, const Target& target) {
                 {"apiVersion", "v1"},
                 {"metadata", Json::object()},
                 {"status", "Success"},
-                {"details", {{"name", target.name}, {"kind", resource.plural}}}};
+                {"details", NotFound(resource, target.name).details}};
   }
   return Error{405, "MethodNotAllowed", request.method + " is not served"};
+}
+
+Result<Json> Router::DeleteAll(const Request& request, const Target& target, const Json& options,
+                               const Writer& by) {
+  if (auto error = CheckSelectors(request, target)) return *std::move(error);
+  const Selector labels(Get(request.query, "labelSelector"));
+  const Selector fields(Get(request.query, "fieldSelector"));
+  Json items = Json::array();
+  for (const Store::Object& each : objects_->store().List(*target.resource, target.ns)) {
+    if (!labels.MatchesLabels(*each) || !fields.MatchesFields(*each)) continue;
+    objects_->Delete(*target.resource, json::Text(*each, "metadata", "namespace"),
+                     json::Text(*each, "metadata", "name"), options, by);
+    items.push_back(*each);
+  }
+  return Json{{"apiVersion", target.resource->group_version()},
+              {"kind", std::string(target.resource->kind) + "List"},
+              {"metadata", {{"resourceVersion", std::to_string(objects_->store().version())}}},
+              {"items", items}};
 }
 
 Result<Json> Router::Scale(const Request& request, const Target& target, const Json& body,
@@ -316,7 +404,7 @@ Result<Json> Router::Scale(const Request& request, const Target& target, const J
   Json scale = body;
   if (request.method == "PATCH") {
     const Store::Object object = objects_->store().Find(*target.resource, target.ns, target.name);
-    if (object == nullptr) return NotFound(target.resource->plural, target.name);
+    if (object == nullptr) return NotFound(*target.resource, target.name);
     scale = ScaleOf(*object);
     scale.merge_patch(body);
   }
@@ -334,7 +422,7 @@ Reply Router::Log(const Request& request, const Target& target) {
   const auto text =
       backends_.read_log(target.ns, target.name, container.empty() ? "function" : container);
   if (!text) return ErrorReply(NotFound("logs of pod", target.name));
-  return {200, "text/plain", *text};
+  return {200, "text/plain", *text, {}};
 }
 
 Reply Router::ReviewToken(const Request& request) {

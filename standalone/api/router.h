@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "standalone/api/objects.h"
 #include "standalone/api/table.h"
@@ -18,6 +19,7 @@ struct Request {
   std::map<std::string, std::string> query;  ///< decoded
   std::string accept;
   std::string content_type;
+  std::string user_agent;
   std::string wsf_token;  ///< X-Wsf-Token: for the operator alone
   std::string body;
 };
@@ -26,6 +28,7 @@ struct Reply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::vector<std::string> warnings;  ///< the value of a header Warning each
 };
 
 /// A watch to be streamed.
@@ -39,6 +42,7 @@ struct Watch {
   bool from_now = false;        ///< no resourceVersion given: existing objects first
   bool initial_events = false;  ///< a bookmark says when those have been told
   bool as_table = false;
+  Included include = Included::kMetadata;
   int timeout_seconds = 0;  ///< 0 = until the client goes
 
   /// The change as the watch sees it: what its selectors did not match before is added, and what
@@ -94,7 +98,10 @@ class Router {
   };
   static std::optional<Target> ParsePath(const std::string& path);
 
-  Result<Json> Write(const Request& request, const Target& target);
+  Result<Json> Write(const Request& request, const Target& target,
+                     std::vector<std::string>* warnings);
+  Result<Json> DeleteAll(const Request& request, const Target& target, const Json& options,
+                         const Writer& by);
   Result<Json> Scale(const Request& request, const Target& target, const Json& body,
                      const Writer& by);
   std::variant<Reply, Watch, Proxy> Read(const Request& request, const Target& target);

@@ -17,13 +17,14 @@ Json ScaleOf(const Json& function) {
   Json spec = Json::object();
   const std::int64_t warm = json::Number(function, "spec", "warmInstances");
   if (warm != 0) spec["replicas"] = warm;
-  return {
-      {"apiVersion", "autoscaling/v1"},
-      {"kind", "Scale"},
-      {"metadata", metadata},
-      {"spec", spec},
-      {"status",
-       {{"replicas", json::Number(status, "free")}, {"selector", json::Text(status, "selector")}}}};
+  Json scale = {{"apiVersion", "autoscaling/v1"},
+                {"kind", "Scale"},
+                {"metadata", metadata},
+                {"spec", spec},
+                {"status", {{"replicas", json::Number(status, "free")}}}};
+  const std::string selector = json::Text(status, "selector");
+  if (!selector.empty()) scale["status"]["selector"] = selector;
+  return scale;
 }
 
 Result<Json> PatchOfScale(const Json& scale) {

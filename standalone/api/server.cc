@@ -78,6 +78,7 @@ Request ToRequest(const BeastRequest& from) {
   }
   request.accept = Copy(from[beast_http::field::accept]);
   request.content_type = Copy(from[beast_http::field::content_type]);
+  request.user_agent = Copy(from[beast_http::field::user_agent]);
   request.wsf_token = Copy(from["X-Wsf-Token"]);
   request.body = from.body();
   return request;
@@ -176,6 +177,9 @@ net::awaitable<bool> Server::Inside::Answer(Stream& stream, BeastRequest request
   response.version(11);
   response.result(static_cast<unsigned>(reply.status));
   response.set(beast_http::field::content_type, reply.content_type);
+  for (const std::string& each : reply.warnings) {
+    response.insert(beast_http::field::warning, each);
+  }
   response.body() = std::move(reply.body);
   response.keep_alive(keep_alive);
   response.prepare_payload();

@@ -5,12 +5,14 @@
 #include <functional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/base/time.h"
 #include "common/json/read.h"
+#include "common/spec/crd.h"
 #include "standalone/api/checks.h"
 
 namespace wsf::api {
@@ -19,10 +21,11 @@ namespace {
 using Cell = std::function<Json(const Json& object)>;
 
 struct Column {
-  const char* name;
-  const char* type;
+  std::string name;
+  std::string type;
   int priority;  // 1: only with -o wide
   Cell cell;
+  std::string description{};
 };
 
 Cell Value(const char* pointer) {
@@ -32,20 +35,21 @@ Cell Value(const char* pointer) {
   };
 }
 
-Cell Number(const char* pointer) {
-  return [pointer](const Json& object) {
-    const Json& value = json::Lookup(object, pointer);
-    return value.is_null() ? Json(0) : value;
-  };
-}
-
-Cell ReadyCondition(const char* field) {
-  return [field](const Json& object) {
-    for (const Json& each : json::Items(object, "status", "conditions")) {
-      if (json::Text(each, "type") == "Ready") return Json(json::Text(each, field));
-    }
-    return Json("");
-  };
+// What a column of the definition shows: `.a.b`, or `.a[?(@.type=="X")].b`, a condition's.
+Json AtJsonPath(const Json& object, const std::string& path) {
+  static constexpr std::string_view kOpen = "[?(@.type==\"";
+  static constexpr std::string_view kClose = "\")].";
+  const std::size_t open = path.find(kOpen);
+  if (open == std::string::npos) {
+    return json::Lookup(object, absl::StrReplaceAll(path, {{".", "/"}}));
+  }
+  const std::size_t close = path.find(kClose, open);
+  const std::string type = path.substr(open + kOpen.size(), close - open - kOpen.size());
+  const Json conditions = AtJsonPath(object, path.substr(0, open));
+  for (const Json& each : json::AsItems(conditions)) {
+    if (json::Text(each, "type") == type) return json::At(each, path.substr(close + kClose.size()));
+  }
+  return nullptr;
 }
 
 std::string Age(const std::string& since, std::int64_t now) {
@@ -74,64 +78,133 @@ Json PodStatus(const Json& object) {
   return phase.is_null() ? Json("Pending") : phase;
 }
 
+Json EventObject(const Json& event) {
+  const Json& object = json::Members(event, "involvedObject");
+  return absl::AsciiStrToLower(json::Text(object, "kind")) + "/" + json::Text(object, "name");
+}
+
+// Those of the resource's definition.
+std::vector<Column> FunctionColumns(std::int64_t now) {
+  std::vector<Column> columns;
+  for (const Json& each :
+       json::Items(spec::Crd()["spec"]["versions"][0], "additionalPrinterColumns")) {
+    const std::string path = json::Text(each, "jsonPath");
+    const bool is_date = json::Text(each, "type") == "date";
+    columns.push_back(
+        {json::Text(each, "name"), json::Text(each, "type"),
+         static_cast<int>(json::Number(each, "priority")),
+         [path, is_date, now](const Json& object) {
+           const Json value = AtJsonPath(object, path);
+           return is_date ? Json(Age(json::AsText(value), now)) : value;
+         },
+         json::TextOr("Custom resource definition column (in JSONPath format): " + path, each,
+                      "description")});
+  }
+  return columns;
+}
+
 std::vector<Column> ColumnsOf(const Resource& resource, std::int64_t now) {
-  std::vector<Column> columns = {{"Name", "string", 0, Value("/metadata/name")}};
+  const Column name = {"Name", "string", 0, Value("/metadata/name")};
+  const Column age = {"Age", "string", 0, [now](const Json& object) {
+                        return Json(Age(json::Text(object, "metadata", "creationTimestamp"), now));
+                      }};
   const std::string plural = resource.plural;
   if (plural == "websocketfunctions") {
-    columns.insert(columns.end(), {{"URL", "string", 0, Value("/status/url")},
-                                   {"Live", "integer", 0, Number("/status/live")},
-                                   {"Free", "integer", 0, Number("/status/free")},
-                                   {"Waiting", "integer", 0, Number("/status/waiting")},
-                                   {"Ready", "string", 0, ReadyCondition("status")},
-                                   {"Reason", "string", 0, ReadyCondition("reason")},
-                                   {"Sessions", "integer", 1, Number("/status/sessions/total")},
-                                   {"Failed", "integer", 1, Number("/status/sessions/failed")},
-                                   {"Image", "string", 1, Value("/spec/image")},
-                                   {"Revision", "string", 1, Value("/status/revision")}});
-  } else if (plural == "pods") {
-    columns.insert(columns.end(), {{"Ready", "string", 0, PodReady},
-                                   {"Status", "string", 0, PodStatus},
-                                   {"IP", "string", 1, Value("/status/podIP")}});
-  } else if (plural == "events") {
-    columns.insert(columns.end(), {{"Type", "string", 0, Value("/type")},
-                                   {"Reason", "string", 0, Value("/reason")},
-                                   {"Object", "string", 0, Value("/involvedObject/name")},
-                                   {"Message", "string", 0, Value("/message")}});
+    std::vector<Column> columns = FunctionColumns(now);
+    columns.insert(columns.begin(), name);
+    return columns;
   }
-  columns.push_back({"Age", "string", 0, [now](const Json& object) {
-                       return Json(Age(json::Text(object, "metadata", "creationTimestamp"), now));
-                     }});
-  return columns;
+  if (plural == "pods") {
+    return {name,
+            {"Ready", "string", 0, PodReady},
+            {"Status", "string", 0, PodStatus},
+            {"IP", "string", 1, Value("/status/podIP")},
+            age};
+  }
+  if (plural == "events") {
+    return {{"Last Seen", "string", 0,
+             [now](const Json& event) { return Age(json::Text(event, "lastTimestamp"), now); }},
+            {"Type", "string", 0, Value("/type")},
+            {"Reason", "string", 0, Value("/reason")},
+            {"Object", "string", 0, EventObject},
+            {"Subobject", "string", 1, Value("/involvedObject/fieldPath")},
+            {"Source", "string", 1, Value("/source/component")},
+            {"Message", "string", 0, Value("/message")},
+            {"First Seen", "string", 1,
+             [now](const Json& event) { return Age(json::Text(event, "firstTimestamp"), now); }},
+            {"Count", "string", 1, Value("/count")},
+            {"Name", "string", 1, Value("/metadata/name")}};
+  }
+  if (plural == "namespaces") return {name, {"Status", "string", 0, Value("/status/phase")}, age};
+  if (plural == "leases") {
+    return {name, {"Holder", "string", 0, Value("/spec/holderIdentity")}, age};
+  }
+  if (plural == "secrets") {
+    return {name,
+            {"Type", "string", 0, Value("/type")},
+            {"Data", "string", 0,
+             [](const Json& secret) { return json::Members(secret, "data").size(); }},
+            age};
+  }
+  return {name, age};
+}
+
+// Of autoscaling/v1 Scale.
+std::vector<Column> ScaleColumns(std::int64_t now) {
+  const std::vector<Column> plain = ColumnsOf(*FindResource("/api/v1", "namespaces"), now);
+  return {plain.front(),
+          {"Desired", "integer", 0,
+           [](const Json& scale) { return json::At(scale, "spec", "replicas"); }},
+          {"Available", "integer", 0, Value("/status/replicas")},
+          {"Age", "date", 0, plain.back().cell}};
 }
 
 }  // namespace
 
-Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
-               const Json& metadata, std::int64_t now_unix_micros) {
-  const std::vector<Column> columns = ColumnsOf(resource, now_unix_micros);
+namespace {
+
+Json Beside(const Json& object, Included include) {
+  if (include == Included::kNone) return nullptr;
+  if (include == Included::kObject) return object;
+  return {{"kind", "PartialObjectMetadata"},
+          {"apiVersion", "meta.k8s.io/v1"},
+          {"metadata", object["metadata"]}};
+}
+
+Json Fill(const std::vector<Column>& columns, const std::vector<Store::Object>& objects,
+          const Json& metadata, Included include) {
   Json definitions = Json::array();
   for (const Column& column : columns) {
     definitions.push_back({{"name", column.name},
                            {"type", column.type},
-                           {"format", std::string_view(column.name) == "Name" ? "name" : ""},
-                           {"description", ""},
+                           {"format", column.name == "Name" ? "name" : ""},
+                           {"description", column.description},
                            {"priority", column.priority}});
   }
   Json rows = Json::array();
   for (const Store::Object& object : objects) {
     Json cells = Json::array();
     for (const Column& column : columns) cells.push_back(column.cell(*object));
-    rows.push_back({{"cells", cells},
-                    {"object",
-                     {{"kind", "PartialObjectMetadata"},
-                      {"apiVersion", "meta.k8s.io/v1"},
-                      {"metadata", (*object)["metadata"]}}}});
+    rows.push_back({{"cells", cells}, {"object", Beside(*object, include)}});
   }
   return {{"kind", "Table"},
           {"apiVersion", "meta.k8s.io/v1"},
           {"metadata", metadata},
           {"columnDefinitions", definitions},
           {"rows", rows}};
+}
+
+}  // namespace
+
+Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
+               const Json& metadata, std::int64_t now_unix_micros, Included include) {
+  return Fill(ColumnsOf(resource, now_unix_micros), objects, metadata, include);
+}
+
+Json MakeScaleTable(const Store::Object& scale, std::int64_t now_unix_micros) {
+  return Fill(ScaleColumns(now_unix_micros), {scale},
+              {{"resourceVersion", json::Text(*scale, "metadata", "resourceVersion")}},
+              Included::kMetadata);
 }
 
 Selector::Selector(const std::string& text) {
@@ -179,10 +252,11 @@ bool Selector::IsOfLabels() const {
   });
 }
 
-bool Selector::IsOfFields(std::initializer_list<std::string_view> names) const {
-  return std::ranges::all_of(terms_, [&names](const Term& term) {
-    return std::ranges::find(names, term.key) != names.end();
+std::string Selector::FirstKeyBut(std::span<const std::string_view> names) const {
+  const auto other = std::ranges::find_if(terms_, [&names](const Term& term) {
+    return std::ranges::find(names, term.key) == names.end();
   });
+  return other == terms_.end() ? "" : other->key;
 }
 
 bool Selector::Holds(const Term& term, const std::string* value) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,10 +11,17 @@
 
 namespace wsf::api {
 
+/// What of an object stands beside its row: all of it when kubectl is to sort, say.
+enum class Included { kMetadata, kObject, kNone };
+
 /// What `kubectl get` prints: a meta.k8s.io/v1 Table of the objects (K06 for WebSocketFunctions).
 /// `metadata` is the list's.
 Json MakeTable(const Resource& resource, const std::vector<Store::Object>& objects,
-               const Json& metadata, std::int64_t now_unix_micros);
+               const Json& metadata, std::int64_t now_unix_micros,
+               Included include = Included::kMetadata);
+
+/// The same of one autoscaling/v1 Scale.
+Json MakeScaleTable(const Store::Object& scale, std::int64_t now_unix_micros);
 
 /// A label or field selector: `a=b,c!=d,e,!f,g in (h,i),j notin (k)`.
 class Selector {
@@ -22,8 +29,9 @@ class Selector {
   explicit Selector(const std::string& text);
   /// Whether its terms can be labels of an object.
   bool IsOfLabels() const;
-  /// Whether it names no other fields than these: an API server knows each of a CustomResource.
-  bool IsOfFields(std::initializer_list<std::string_view> names) const;
+  /// The first field that it names and that is none of these, of which alone an API server knows;
+  /// "" = there is none.
+  std::string FirstKeyBut(std::span<const std::string_view> names) const;
   bool MatchesLabels(const Json& object) const;
   /// Dotted paths, e.g. `metadata.name=x`, `involvedObject.uid=y`.
   bool MatchesFields(const Json& object) const;

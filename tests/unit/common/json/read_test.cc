@@ -71,5 +71,17 @@ TEST(ReadJson, S19_a_whole_number_may_have_a_point) {
   }
 }
 
+TEST(ReadJson, S19_what_is_nested_too_deep_is_no_json) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(Parse(nested(200)));
+  EXPECT_FALSE(Parse(nested(201)));
+  EXPECT_FALSE(Parse(std::string(1 << 20, '[')));
+  const std::string text = R"({"a": "\\\"[[[)" + std::string(300, '[') + R"(", "b": [1]})";
+  EXPECT_EQ(json::Items(*Parse(text), "b").size(), 1u);
+  EXPECT_FALSE(Parse("{"));
+}
+
 }  // namespace
 }  // namespace wsf::json

@@ -69,14 +69,16 @@ TEST(Fields, a_path_reads_as_a_person_writes_it) {
 class ApplyTest : public testing::Test {
  protected:
   using Force = Objects::Force;
+  using Part = Objects::Part;
   ApplyTest() : objects_(&store_) {
     const Resource& namespaces = *FindResource("/api/v1", "namespaces");
     objects_.Create(namespaces, "", {{"metadata", {{"name", "ns"}}}});
   }
 
   Result<Json> Apply(const char* manager, const Json& spec, Force force = Force::kNo) {
-    return objects_.Apply(Functions(), "ns", "f", {{"metadata", Json::object()}, {"spec", spec}},
-                          force, {manager, false});
+    return objects_.Apply(Functions(), "ns", "f", Part::kObject,
+                          {{"metadata", Json::object()}, {"spec", spec}}, force,
+                          {.manager = manager});
   }
   Json Spec() { return (*store_.Find(Functions(), "ns", "f"))["spec"]; }
 
@@ -104,7 +106,7 @@ TEST_F(ApplyTest, U20_what_is_dropped_falls_back_to_its_default) {
 TEST_F(ApplyTest, U20_a_write_that_is_no_apply_takes_the_fields_that_it_changes) {
   Apply("one", {{"image", "a"}, {"port", 80}});
   objects_.Patch(Functions(), "ns", "f", Objects::Part::kObject, "application/merge-patch+json",
-                 {{"spec", {{"port", 81}}}}, {"other", false});
+                 {{"spec", {{"port", 81}}}}, {.manager = "other"});
   const auto refused = Apply("one", {{"image", "a"}, {"port", 80}});
   ASSERT_TRUE(std::holds_alternative<Error>(refused));
   EXPECT_EQ(std::get<Error>(refused).code, 409);
@@ -123,9 +125,50 @@ TEST_F(ApplyTest, U20_the_same_again_is_no_new_version) {
 }
 
 TEST_F(ApplyTest, U20_a_dry_run_stores_nothing) {
-  objects_.Apply(Functions(), "ns", "f", {{"metadata", Json::object()}, {"spec", {{"image", "a"}}}},
-                 Force::kNo, {"one", true});
+  objects_.Apply(Functions(), "ns", "f", Part::kObject,
+                 {{"metadata", Json::object()}, {"spec", {{"image", "a"}}}}, Force::kNo,
+                 {.manager = "one", .is_dry_run = true});
   EXPECT_EQ(store_.Find(Functions(), "ns", "f"), nullptr);
+}
+
+TEST_F(ApplyTest, U20_a_status_has_managers_of_its_own_and_leaves_the_spec_alone) {
+  Apply("one", {{"image", "a"}});
+  const auto apply = [this](const char* manager, const Json& status) {
+    return objects_.Apply(
+        Functions(), "ns", "f", Part::kStatus,
+        {{"metadata", Json::object()}, {"spec", {{"image", "b"}}}, {"status", status}}, Force::kNo,
+        {.manager = manager, .subresource = "status"});
+  };
+  ASSERT_TRUE(std::holds_alternative<Json>(apply("two", {{"url", "ws://a"}, {"live", 1}})));
+  EXPECT_EQ(Spec()["image"], "a");
+  EXPECT_EQ(std::get<Error>(apply("three", {{"url", "ws://b"}})).code, 409);
+  Apply("one", {{"image", "c"}});
+  ASSERT_TRUE(std::holds_alternative<Json>(apply("two", {{"live", 1}})));
+  const Json status = (*store_.Find(Functions(), "ns", "f"))["status"];
+  EXPECT_EQ(status, (Json{{"live", 1}}));
+  EXPECT_EQ(std::get<Error>(apply("two", {{"live", "many"}})).code, 422);
+}
+
+TEST_F(ApplyTest, U20_what_the_schema_does_not_know_is_dropped_told_or_refused) {
+  const auto create = [this](const char* name, Writer::Unknown unknown,
+                             std::vector<std::string>* warnings) {
+    return objects_.Create(
+        Functions(), "ns",
+        {{"metadata", {{"name", name}}},
+         {"spec", {{"image", "a"}, {"imige", "b"}, {"env", {{{"name", "A"}, {"valu", "1"}}}}}}},
+        {.unknown = unknown, .warnings = warnings});
+  };
+  std::vector<std::string> warnings;
+  const auto told = create("told", Writer::Unknown::kTold, &warnings);
+  EXPECT_FALSE(std::get<Json>(told)["spec"].contains("imige"));
+  EXPECT_EQ(warnings, (std::vector<std::string>{"unknown field \"spec.env[0].valu\"",
+                                                "unknown field \"spec.imige\""}));
+  warnings.clear();
+  create("dropped", Writer::Unknown::kDropped, &warnings);
+  EXPECT_TRUE(warnings.empty());
+  const auto refused = create("refused", Writer::Unknown::kRefused, &warnings);
+  EXPECT_EQ(std::get<Error>(refused).code, 400);
+  EXPECT_NE(std::get<Error>(refused).message.find("spec.imige"), std::string::npos);
 }
 
 }  // namespace
