@@ -92,7 +92,9 @@ std::optional<http::Refusal> StartFailure(const instances::Pod& pod, const spec:
     return MayPass(Make(503, 449, Reason::kInsufficientResources,
                         "the cluster has no room for the instance: it could not be scheduled"));
   }
-  if (pod.sandboxed) {  // H09: a sandbox without a container waits for an image
+  // H09: a kubelet that has the pod and no container waits for an image. That it has a sandbox too
+  // it tells only after the pull (seen with Kubernetes 1.34).
+  if (pod.sandboxed || server.reason == "PodInitializing") {
     return MayPass(Make(504, 447, Reason::kPullImageTimeOut,
                         absl::StrCat("the function's image was still being pulled after ",
                                      function.spec.init_timeout_seconds, " s")));

@@ -15,6 +15,8 @@ from peers import TEXT, field, switching_protocols, upgrade_request
 from puppets import COMMAND, PuppetMaster
 from refusals import Refused, check_refusal
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 PYTHON = "/usr/bin/python3"
 
 
@@ -120,10 +122,10 @@ def test_a_new_revision_is_tried_at_once(cluster):
 @pytest.mark.parametrize("cluster", [3], indirect=True)
 @pytest.mark.parametrize("status, http_status, code, reason", [
     (condition("PodScheduled", "False", "Unschedulable"), 503, 449, "InsufficientResources"),
-    (condition("PodReadyToStartContainers", "True") | waiting("PodInitializing"),
-     504, 447, "PullImageTimeOut"),
+    (waiting("PodInitializing"), 504, 447, "PullImageTimeOut"),
+    (condition("PodReadyToStartContainers", "True"), 504, 447, "PullImageTimeOut"),
     (waiting("ContainerCreating"), 504, 450, "InitContainerTimeout"),
-], ids=["H07_unschedulable", "H09_still_pulling", "H13_anything_else"])
+], ids=["H07_unschedulable", "H09_still_pulling", "H09_sandboxed", "H13_anything_else"])
 def test_at_the_init_timeout(cluster, status, http_status, code, reason):
     start = time.monotonic()
     client = cluster.dev.request()

@@ -86,6 +86,9 @@ TEST(StartFailure, K04_H07_H09_H13_what_waiting_may_cure) {
   pod.unschedulable = false;
   pod.sandboxed = true;
   EXPECT_TRUE(may_pass(pod)) << "a slow registry";
+  pod.sandboxed = false;
+  pod.server.reason = "PodInitializing";
+  EXPECT_EQ(StartFailure(pod, spec::Function(), InitTime::kOver)->code, 447);
   pod.server.running = true;
   EXPECT_TRUE(may_pass(pod)) << "the relay's image is being pulled";
   pod.relay.running = true;
