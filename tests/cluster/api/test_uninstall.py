@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An uninstall in the wrong order: nothing hangs, or one command of docs/install.md lets it go (K51)."""
+"""An uninstall in the wrong order: nothing hangs, or one command of docs/operations.md lets it go (K51)."""
 import os
 import re
 import subprocess
@@ -12,7 +12,7 @@ from replica import Replica
 
 CRD = ROOT / "deploy" / "crd" / "websocketfunctions.wsf.dev.yaml"
 IMAGE = "localhost/none:1"
-COMMANDS = re.findall(r"^kubectl get pods -A .*$", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
+COMMANDS = re.findall(r"^kubectl get pods -A .*$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
 
 
 @pytest.fixture

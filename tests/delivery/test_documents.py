@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/install.md: its commands are rendered here; those of the first block, and the upgrade and the
-uninstall, are carried out on a node by tests/cluster."""
+"""docs/kubernetes.md and docs/operations.md: their helm commands are rendered here; the first three, the
+upgrade, the way back and the uninstall are carried out on a node by tests/cluster."""
 import pathlib
 import re
 import shlex
@@ -11,14 +11,14 @@ import yaml
 
 from delivery import CLUSTER_BIN, KUBE_VERSION, ROOT, kustomize, run
 
-DOCUMENT = (ROOT / "docs" / "install.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.S)
+INSTALL, OPERATE = ((ROOT / "docs" / each).read_text() for each in ("kubernetes.md", "operations.md"))
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", INSTALL + OPERATE, re.S)
             for line in block.splitlines() if line]
 RENDERED = [line for line in COMMANDS if re.match(r"helm (install|upgrade) ", line)]
 
 
 def test_section_5_three_commands_come_first():
-    first = re.search(r"```sh\n(.*?)```", DOCUMENT, re.S)[1].splitlines()
+    first = re.search(r"```sh\n(.*?)```", INSTALL, re.S)[1].splitlines()
     assert [line.split()[0] for line in first] == ["helm", "kubectl", "kubectl"]
 
 
@@ -45,7 +45,7 @@ def test_every_file_that_a_command_names_is_there():
 def test_k51_the_values_that_the_document_names_exist(chart):
     values = yaml.safe_load((ROOT / "charts/wsf/values.yaml").read_text())
     names = re.findall(r"`((?:gateway|operator|allow|networkPolicy|certManager|crds)\.[A-Za-z.]+)",
-                       DOCUMENT)
+                       INSTALL + OPERATE)
     assert len(names) > 10
     for name in names:
         part = values
@@ -55,7 +55,7 @@ def test_k51_the_values_that_the_document_names_exist(chart):
 
 
 def test_k50_the_documents_kustomization_builds_and_leaves_no_image_of_ours(tmp_path):
-    text = re.search(r"```yaml\n(.*?)```", DOCUMENT, re.S)[1]
+    text = re.search(r"```yaml\n(.*?)```", INSTALL, re.S)[1]
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     folder = pathlib.Path(tmp_path / "deploy" / "mine")
     folder.mkdir()
