@@ -22,14 +22,8 @@ CHART_FILES := $(addprefix deploy/,crd/websocketfunctions.wsf.dev.yaml rbac/role
 # Those in which the programs with threads meet each other.
 THREADED := $(addprefix tests/e2e/test_,functions.py handshakes.py sessions.py start_failures.py kubectl.py) \
   $(addprefix tests/fault/test_,api_faults.py report_faults.py herd.py)
-# Those of `wsf dev` that a real API server takes part in.
-ON_REAL_API := $(addprefix tests/e2e/test_,functions.py handshakes.py ends.py limits.py start_failures.py \
-  gateway_door.py sessions.py) \
-  $(addprefix tests/fault/test_,api_faults.py report_faults.py bytes.py operator_crash_points.py herd.py \
-  hostile_clients.py)
-
 .PHONY: help run build test node-modules unit-test e2e-test fault-test renewal-test soak repeat conformance conformance-test fuzz sanitize-unit asan tsan nightly port-abuse \
-  lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test node-test images image-files manifests \
+  lint tidy bench node-bench install packages clean cluster-tools cluster-test real-api-test oldest-test node-test images image-files manifests \
   chart-files resource-page delivery-packages delivery-test
 
 help: ## list the targets
@@ -124,9 +118,15 @@ cluster-test: build cluster-tools manifests ## the operator and the resource on 
 
 real-api-test: build cluster-tools ## the suite of `wsf dev` on a real API server
 	@mkdir -p $(REPORTS)
-	@WSF_BIN=$(abspath $(BIN)) PYTHONPATH=tests/cluster $(PYTEST) -n $(WORKERS) -p real_api \
-	  --junitxml=$(REPORTS)/real-api.xml $(ON_REAL_API)
+	@WSF_BIN=$(abspath $(BIN)) PYTHONPATH=tests/cluster $(PYTEST) -n $(WORKERS) -p real_api -m "api and not nightly" \
+	  --junitxml=$(REPORTS)/real-api.xml tests/e2e tests/fault
 	@WSF_BIN=$(abspath $(BIN)) $(PYTEST) -m nightly --junitxml=$(REPORTS)/real-api-kills.xml tests/cluster/api
+
+oldest-test: build cluster-tools manifests ## the tests on an API server, on the oldest one that is supported
+	@tests/cluster/tools/build-oldest build/cluster/oldest
+	@mkdir -p $(REPORTS)
+	@WSF_KUBERNETES=$(abspath build/cluster/oldest) WSF_BIN=$(abspath $(BIN)) $(PYTEST) -n $(WORKERS) \
+	  --junitxml=$(REPORTS)/oldest.xml tests/cluster/api
 
 port-abuse: build cluster-tools ## the attacks on an operator's PORT (9443, 9444), a minute each
 	@mkdir -p $(REPORTS)
@@ -162,7 +162,7 @@ lint: build build/lint/bin/clang-tidy ## format, include edges, coroutines, life
 	@tools/lint/sources
 	@tools/lint/json
 	@tools/lint/coroutines $$(git ls-files '*.h' '*.cc')
-	@shellcheck tests/cluster/machine-init tests/cluster/tools/build tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
+	@shellcheck -x tests/cluster/machine-init tests/cluster/tools/build tests/cluster/tools/build-oldest tests/cluster/tools/common.sh tools/repeat .ci/run tools/install-packages tests/conformance/install-autobahn tests/sanitize/run images/build images/wsf-run
 	@tools/lint/tidy $(BUILD) $$(git grep -l co_await -- '*.cc')
 	@tools/lint/locks $(BUILD)
 	@echo "lint: clean"
@@ -180,8 +180,9 @@ bench: build ## sidecar and gateway beside their peers, starts, plans in large f
 	@$(BIN)/wsf-plan-bench
 	@$(PYTHON) tests/bench/session_bench.py --bin $(BIN)
 
-node-bench: build cluster-tools $(IMAGES) manifests ## connect to 101 on real pods: cold, free, 200 at once
+node-bench: build cluster-tools $(IMAGES) manifests ## connect to 101 on real pods, and with two operators
 	@$(PYTHON) tests/bench/node_bench.py --bin $(BIN)
+	@$(PYTHON) tests/bench/replica_bench.py --bin $(BIN)
 
 install: build ## copy the programs to PREFIX/bin
 	@install -d $(DESTDIR)$(PREFIX)/bin

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 
-from kubectl import TOOLS, Kubectl, Refused, namespace, wait_for
+from kubectl import KUBERNETES, Kubectl, Refused, namespace, wait_for
 from pki import Authority
 from ports import free_ports
 from rights import rights_of, secrets_of
@@ -37,7 +37,7 @@ class ApiServer:
                       "--listen-peer-urls", f"http://127.0.0.1:{peers}",
                       "--initial-advertise-peer-urls", f"http://127.0.0.1:{peers}",
                       "--initial-cluster", f"default=http://127.0.0.1:{peers}")
-            self._run(TOOLS / "kube-apiserver", *self._flags(store, port))
+            self._run(KUBERNETES / "kube-apiserver", *self._flags(store, port))
             wait_for(self._is_ready, "the API server is ready")
         except BaseException:
             self.close()

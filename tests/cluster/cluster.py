@@ -50,7 +50,15 @@ class Cluster:
         self.kubectl("apply", "--server-side", "-f", str(ROOT / "dist" / "install.yaml"))
         self.await_rolled_out()
 
+    def drain(self) -> None:
+        """As docs/operations.md says, before what dist/install.yaml has brought is deleted."""
+        self.kubectl("apply", "-f", str(ROOT / "dist" / "drain.yaml"))
+        self.kubectl("wait", "--for=condition=complete", "job/wsf-drain", "-n", SYSTEM, "--timeout=110s")
+
     def uninstall(self) -> None:
+        """What remains of an installation. Its pods go first: a namespace that still has some with an hour's
+        grace is looked at again after half of that."""
+        self.kubectl("delete", "deployments", "--all", "-n", SYSTEM, "--cascade=foreground", "--timeout=100s")
         self.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=100s")
 
     def await_rolled_out(self) -> None:

@@ -129,6 +129,7 @@ class Machine:
             "tolerate_missing_hugetlb_controller = true",
             # A container may have no right to lower the score of its own children.
             "restrict_oom_score_adj = true", 'stream_server_address = "127.0.0.1"',
+            '[plugins."io.containerd.grpc.v1.cri".registry]', f'config_path = "{folder}/registries"',
             '[plugins."io.containerd.grpc.v1.cri".cni]', 'bin_dir = "/usr/lib/cni"',
             f'conf_dir = "{folder}/cni"',
             '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]',
@@ -146,6 +147,14 @@ class Machine:
         """An image archive as `make images` writes it."""
         self.run("ctr", "-a", f"{self.folder}/containerd.sock", "-n", "k8s.io", "images", "import",
                  str(archive))
+
+    def push(self, reference: str, address: str, user: str = "") -> None:
+        """An image that is loaded, to the registry at that address, without TLS."""
+        ctr = ["ctr", "-a", f"{self.folder}/containerd.sock", "-n", "k8s.io", "images"]
+        there = address + "/" + reference.split("/", 1)[1]
+        self.run(*ctr, "tag", reference, there)
+        self.run(*ctr, "push", "--plain-http", *(["--user", user] if user else []), there)
+        self.run(*ctr, "rm", there)
 
     def inside(self, what):
         """What `what` returns, called within the machine's network."""

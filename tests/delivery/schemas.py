@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON schemas for kubeconform, made from the API description of the Kubernetes that tests/cluster
-pins and from our own resource's definition."""
+pins, from our own resource's definition and from those of the projects whose resources the chart makes."""
 import json
 import pathlib
 
@@ -45,7 +45,16 @@ def write_schemas(folder: pathlib.Path, root: pathlib.Path) -> None:
             file = "-".join(part for part in (kind["kind"].lower(), group, kind["version"]) if part)
             (folder / f"{file}.json").write_text(
                 json.dumps({"$ref": f"file://{shared}#/definitions/{name}"}))
-    ours = yaml.safe_load((root / "deploy/crd/websocketfunctions.wsf.dev.yaml").read_text())
-    schema = closed(ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
-    schema["properties"]["metadata"] = {"type": "object"}
-    (folder / "websocketfunction-wsf-v1alpha1.json").write_text(json.dumps(schema))
+    write_definition(folder, root / "deploy/crd/websocketfunctions.wsf.dev.yaml")
+    for path in (root / "build/cluster/bin/foreign").iterdir():
+        write_definition(folder, path)
+
+
+def write_definition(folder: pathlib.Path, path: pathlib.Path) -> None:
+    """Of every version of a CustomResourceDefinition."""
+    definition = yaml.safe_load(path.read_text())["spec"]
+    kind, group = definition["names"]["kind"].lower(), definition["group"].split(".")[0]
+    for version in definition["versions"]:
+        schema = closed(version["schema"]["openAPIV3Schema"])
+        schema["properties"]["metadata"] = {"type": "object"}
+        (folder / f"{kind}-{group}-{version['name']}.json").write_text(json.dumps(schema))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ports for people, monitoring and probes: who reaches them, and what for."""
 import pathlib
+import re
 import socket
 import ssl
 import urllib.error
@@ -129,3 +130,47 @@ def test_U10_S22_the_embedded_api_is_no_other_names(dev, tmp_path, host):
     connection.request("GET", "/version", headers={"Host": host})
     assert connection.getresponse().status == 403
     connection.close()
+
+
+# Section 6 of the specification: dashboards and alerts stand on these names. Of the gateway, then of the
+# operator: each with its type and with the labels of one of its lines.
+GATEWAYS = {"wsf_start_seconds": ("histogram", {"kind", "le"}),
+            "wsf_handshakes_refused_total": ("counter", {"reason"})}
+OPERATORS = {"wsf_sessions_live": ("gauge", {"namespace", "function"}),
+             "wsf_sessions_total": ("counter", {"namespace", "function", "code"}),
+             "wsf_session_duration_seconds": ("histogram", {"namespace", "function", "le"}),
+             "wsf_billed_seconds_total": ("counter", {"namespace", "function"}),
+             "wsf_instances": ("gauge", {"state"}),
+             "wsf_handshakes_waiting": ("gauge", set()),
+             "wsf_relay_bytes_total": ("counter", {"direction"}),
+             "wsf_relay_messages_total": ("counter", {"direction"}),
+             "wsf_reconcile_seconds": ("histogram", {"le"}),
+             "wsf_api_requests_total": ("counter", {"verb", "resource", "code"}),
+             "wsf_workqueue_depth": ("gauge", set()),
+             "wsf_leader": ("gauge", set())}
+
+
+def families(text: str) -> dict[str, tuple[str, set[str]]]:
+    """Of the Prometheus text format: type and label names of each family."""
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    labels: dict[str, set[str]] = {name: set() for name in types}
+    for name, held in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", text, re.MULTILINE):
+        family = name if name in types else re.sub(r"_(bucket|sum|count)$", "", name)
+        labels[family] |= set(re.findall(r'(\w+)="', held))
+    return {name: (kind, labels[name]) for name, kind in types.items()}
+
+
+def test_section_6_every_metric_that_is_promised_is_there_after_a_session(dev, people):
+    at, bears = host_of(dev), {"Authorization": f"Bearer {people}"}
+    client = dev.request("/echo")
+    request_id = field(client.receive_head(), "X-Wsf-Request-Id")
+    client.send(TEXT, b"x")
+    client.expect(TEXT, b"x")
+    client.send_close(1000)
+    client.expect_close(1000)
+    assert dev.record(request_id)["statusCode"] == 200
+    assert " 403 " in dev.request("/echo", "Origin: http://evil.example\r\n").receive_head()
+    gateway = families(ask(f"http://{at}:8081/metrics")[1])
+    assert {name: gateway.get(name) for name in GATEWAYS} == GATEWAYS
+    operator = families(ask(f"https://{at}:9445/metrics", **bears)[1])
+    assert {name: operator.get(name) for name in OPERATORS} == OPERATORS

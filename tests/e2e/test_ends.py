@@ -11,6 +11,8 @@ import pytest
 from dev_rig import DevRig
 from peers import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_body
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 INVALID_CLOSES = [struct.pack("!H", n) for n in
                   (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 65535)]
 INVALID_CLOSES += [b"\x03", close_body(1000) + b"\xc3\x28"]

@@ -14,6 +14,8 @@ from kube_access import FUNCTIONS, MERGE, KubeAccess
 from peers import TEXT, field, switching_protocols
 from refusals import check_refusal
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 PYTHON = "/usr/bin/python3"
 ECHO = ("import asyncio, os, sys, time, websockets\n"
         "time.sleep(float(os.environ.get('SLOW', '0')))\n"

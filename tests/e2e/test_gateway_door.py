@@ -16,6 +16,8 @@ from peers import BINARY, TEXT, Peer, field, switching_protocols, upgrade_reques
 from refusals import check_refusal
 from ports import free_port
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 
 @pytest.fixture
 def gate(tmp_path, programs):

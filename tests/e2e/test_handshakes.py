@@ -11,6 +11,8 @@ from dev_rig import Dev, wait_for
 from peers import DEADLINE, TEXT, field, switching_protocols
 from refusals import Refused, check_refusal
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 PYTHON = "/usr/bin/python3"
 
 

@@ -10,6 +10,8 @@ import pytest
 from dev_rig import DevRig, wait_for
 from peers import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 LIMIT = 262144
 
 

@@ -11,6 +11,8 @@ import pytest
 from dev_rig import Dev, wait_for
 from peers import CLOSE, TEXT, close_body, field
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 SHOUTS = ("import socket, sys\n"
           "print('listening', flush=True)\n"
           "import asyncio, websockets\n"

@@ -9,6 +9,8 @@ import pytest
 from api_proxy import Drop
 from rig import CLOSE, FUNCTIONS, TEXT, FaultRig, close_body, wait_for
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory, programs):

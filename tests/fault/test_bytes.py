@@ -16,6 +16,8 @@ from peers import Frame, encode, switching_protocols
 from ports import free_port
 from sidecar_rig import TOKEN, settings_header
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 MAX_HEADER = 14  # bytes of a frame's header (RFC 6455 5.2)
 HANG = 5.0  # seconds; a session must be over before
 

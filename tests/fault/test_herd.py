@@ -4,7 +4,11 @@ import selectors
 import socket
 import time
 
+import pytest
+
 from rig import FaultRig, field, upgrade_request, wait_for
+
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
 
 HANDSHAKES = 1000
 FREE = 10

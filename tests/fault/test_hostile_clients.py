@@ -12,6 +12,8 @@ from rig import TEXT, FaultRig, Peer, name_of, wait_for
 
 from dev_rig import DevRig
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 SLOW_HEADS = 5000
 LIVE = 500
 SLOW_READERS = 1000

@@ -13,6 +13,8 @@ import pytest
 from api_proxy import Drop
 from rig import CLOSE, TEXT, FaultRig, close_body, wait_for
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 # Every kind of write of the operator, and what the faults before and after it must not break.
 PLANS = {
     "POST pods": "an instance is made once: its name is deterministic",

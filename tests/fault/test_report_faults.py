@@ -13,6 +13,8 @@ import pytest
 from rig import CLOSE, FUNCTIONS, TEXT, FaultRig, close_body, field, name_of, wait_for
 from stream_proxy import StreamProxy
 
+pytestmark = pytest.mark.api  # also on a real API server: make real-api-test
+
 
 def operator_port(folder: pathlib.Path):
     """Where sidecars would find the operator without the proxy."""

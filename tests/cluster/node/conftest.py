@@ -19,13 +19,14 @@ def cluster(tmp_path_factory):
     cluster.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(cluster):
-    """By dist/install.yaml. The resource's definition stays when another installation has left it: one
-    that is made again at once may have an API server tell of no change (seen with Kubernetes 1.34 and
-    etcd 3.4)."""
+    """By dist/install.yaml, for all files but that of the chart, which is the first. The resource's
+    definition stays when another installation has left it: one that is made again at once may have an API
+    server tell of no change (seen with Kubernetes 1.34 and etcd 3.4)."""
     cluster.install()
     yield cluster
+    cluster.drain()
     cluster.uninstall()
 
 

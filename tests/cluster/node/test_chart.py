@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/install.md on a node: its commands as they stand, and what an uninstall leaves."""
+"""docs/kubernetes.md and docs/operations.md on a node: their commands as they stand, and what an uninstall
+leaves."""
 import pathlib
 import re
 import shlex
@@ -11,10 +12,16 @@ import pytest
 from cluster import SYSTEM
 from kubectl import DEADLINE, ROOT, TOOLS, wait_for
 
-DOCUMENT = (ROOT / "docs" / "install.md").read_text()
-BLOCKS = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.S)]
-INSTALL, SAMPLE, CONNECT = BLOCKS[0]
-TEST, UPGRADE, UNINSTALL = BLOCKS[2]
+
+
+def blocks_of(document: str) -> list[list[str]]:
+    text = (ROOT / "docs" / document).read_text()
+    return [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", text, re.S)]
+
+
+INSTALL, SAMPLE, CONNECT = blocks_of("kubernetes.md")[0]
+TEST, UPGRADE, UNINSTALL = blocks_of("operations.md")[0]
+ROLLBACK, = next(block for block in blocks_of("operations.md") if "rollback" in block[0])
 CHART = "charts/wsf"
 SECRETS = ("wsf-operator-keys", "wsf-gateway-tls")
 # Of an installation; the API itself and helm's store make others.
@@ -110,6 +117,20 @@ def test_K51_K33_an_upgrade_from_the_chart_before_keeps_live_sessions_and_filled
     shell(UPGRADE, "--set", "operator.surplusSeconds=50")
     wait_for(lambda: cluster.leader() != leader, "an operator of the new revision leads")
     assert data_of(cluster) == before
+    cluster.talk(peer, "still here")
+    peer.send_close(1000)
+    peer.expect_close(1000)
+    cluster.await_codes(space, {"200": 1})
+
+
+def test_K51_a_rollback_keeps_live_sessions(cluster, shell, space):
+    shell(UPGRADE, "--set", "operator.surplusSeconds=52")
+    cluster.await_rolled_out()
+    cluster.make(space)
+    peer, _ = cluster.open(space)
+    leader = cluster.leader()
+    shell(ROLLBACK)
+    wait_for(lambda: cluster.leader() not in ("", leader), "an operator of the revision before leads")
     cluster.talk(peer, "still here")
     peer.send_close(1000)
     peer.expect_close(1000)

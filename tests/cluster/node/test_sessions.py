@@ -237,11 +237,10 @@ def test_K53_nothing_differs_after_install_and_sessions(cluster, space):
 
 
 def test_K51_K10_drain_all_ends_live_sessions_and_leaves_nothing(cluster, space):
-    """As docs/install.md says. Last: nothing is served after it for a minute."""
+    """As docs/operations.md says. Last: nothing is served after it for a minute."""
     cluster.make(space, warmInstances=1)
     peer, _ = cluster.open(space)
-    cluster.kubectl("apply", "-f", str(ROOT / "dist" / "drain.yaml"))
+    cluster.drain()
     peer.expect_close(1001, "499 function stopped")
-    cluster.kubectl("wait", "--for=condition=complete", "job/wsf-drain", "-n", SYSTEM, "--timeout=110s")
     assert cluster.pods(space) == []
     assert cluster.status(space)["sessions"]["byCode"] == {"499": 1}
