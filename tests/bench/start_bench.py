@@ -17,9 +17,9 @@ import time
 ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "fault")]
 
-from dev_rig import Dev, wait_for  # noqa: E402
-from kube_access import FUNCTIONS, PODS, KubeAccess  # noqa: E402
-from rig import CLOSE, TEXT, FaultRig, close_body  # noqa: E402
+from dev_rig import Dev  # noqa: E402
+from rig import FaultRig, wait_for  # noqa: E402
+from starts import Starts, p, session  # noqa: E402
 
 WARM_GATE_MS = 15.0
 
@@ -28,54 +28,11 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def p(values: list[float], share: float = 0.5) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-def session(dev: Dev) -> float:
-    """Milliseconds to the 101 of one session that is closed with 1000."""
-    start = time.perf_counter()
-    client = dev.request("/echo")
-    head = client.receive_head()
-    took = (time.perf_counter() - start) * 1000
-    assert head.startswith("HTTP/1.1 101 "), head
-    client.send(TEXT, b"x")
-    while client.receive().payload != b"x":
-        pass
-    client.send(CLOSE, close_body(1000))
-    while client.receive().opcode != CLOSE:
-        pass
-    client.end()
-    return took
-
-
-def warm(programs: pathlib.Path, folder: pathlib.Path, count: int) -> list[float]:
-    dev = Dev(folder, programs, [str(programs / "wsf-test-server")], ["--set", "warmInstances=4"])
-    api = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), folder)
-    times = []
-    for _ in range(count):
-        wait_for(lambda: is_idle(api, 4), "four instances are free")
-        times.append(session(dev))
-    dev.close()
-    return times
-
-
-def is_idle(api: KubeAccess, free: int) -> bool:
-    """As many pods as are wanted, none of them used: what status says may be a second old."""
-    pods = api.get(PODS)["items"]
-    status = api.get(FUNCTIONS + "/dev").get("status", {})
-    return (len(pods) == free and not any("deletionTimestamp" in p["metadata"] for p in pods)
-            and status.get("free") == free and not status.get("live"))
-
-
-def cold(programs: pathlib.Path, folder: pathlib.Path, command: list[str], flags: list[str],
-         cwd: pathlib.Path | None, count: int) -> list[float]:
+def times_of(programs: pathlib.Path, folder: pathlib.Path, command: list[str], flags: list[str],
+             cwd: pathlib.Path | None, start, count: int) -> list[float]:
     dev = Dev(folder, programs, command, flags, cwd=cwd)
-    api = KubeAccess(pathlib.Path(dev.ready["kubeconfig"]), folder)
-    times = []
-    for _ in range(count):
-        wait_for(lambda: api.get(PODS)["items"] == [], "no instance is left")
-        times.append(session(dev))
+    starts = Starts(dev)
+    times = [start(starts) for _ in range(count)]
     dev.close()
     return times
 
@@ -128,7 +85,8 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        times = warm(programs, folder / "warm", arguments.rounds)
+        times = times_of(programs, folder / "warm", [str(programs / "wsf-test-server")],
+                         ["--set", "warmInstances=4"], None, lambda starts: starts.warm(4), arguments.rounds)
         print(f"connect to 101, free instance: p50 {p(times):.1f} ms, p90 {p(times, 0.9):.1f} ms"
               f" (gate {WARM_GATE_MS:.0f} ms)")
         failed |= p(times) > WARM_GATE_MS
@@ -139,7 +97,7 @@ def main() -> int:
                  ROOT / "examples" / "echo-node"),
                 ("echo-python", [], ["-f", "function.yaml", "--name", "dev", *quick],
                  ROOT / "examples" / "echo-python")]:
-            times = cold(programs, folder / label.replace(" ", "-"), command, flags, cwd, 11)
+            times = times_of(programs, folder / label.replace(" ", "-"), command, flags, cwd, Starts.cold, 11)
             print(f"connect to 101, cold, {label}: p50 {p(times):.0f} ms, p90 {p(times, 0.9):.0f} ms")
         throughput(programs, folder / "throughput", 400)
     if failed:

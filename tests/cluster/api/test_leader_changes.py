@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two operators on a real API server: whoever leads is stopped and killed again and again, under
 sessions (section 4 of kubernetes.md, I1, I4, faults.md 1, 2 and 13)."""
-import os
-import pathlib
 import random
 import signal
 import statistics
 import threading
-import time
 
 import pytest
 
-from cluster_sessions import ENDS, WARM, check, children, session
+from cluster_sessions import ENDS, WARM, check, session
+from leaders import ON_CLUSTER, end_leader
 from rig import FaultRig, wait_for
 
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/wsf-system/leases/wsf-operator"
 CLIENTS = 6
 # From the signal to another's name in the Lease, s (section 4).
 MOST = {signal.SIGTERM: 3, signal.SIGKILL: 20}
@@ -23,24 +20,11 @@ LONGEST = 4  # s that a session lives beside what happens
 
 @pytest.fixture
 def rig(tmp_path, programs, monkeypatch):
-    here = pathlib.Path(__file__).parent.parent
-    monkeypatch.setenv("WSF_DEV", str(here / "dev_on_cluster.py"))
+    monkeypatch.setenv("WSF_DEV", str(ON_CLUSTER))
     monkeypatch.setenv("WSF_REPLICAS", "2")
     rig = FaultRig(tmp_path, programs, ["--set", f"warmInstances={WARM}"], through_proxy=False)
     yield rig
     rig.close()
-
-
-def holder(rig: FaultRig) -> str:
-    return rig.access().get(LEASE)["spec"]["holderIdentity"]
-
-
-def leader(rig: FaultRig) -> int | None:
-    place = holder(rig).rpartition("_")[2]
-    for pid in children(rig, "wsf-operator"):
-        if f"--sidecar-listen={place}:" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
-            return pid
-    return None
 
 
 class Clients:
@@ -75,13 +59,7 @@ class Clients:
 
 def change_leader(rig: FaultRig, clients: Clients, number: signal.Signals) -> float:
     """Ends whoever leads; how long until another one does."""
-    wait_for(lambda: len(children(rig, "wsf-operator")) == 2, "both run")
-    before = holder(rig)
-    pid = wait_for(lambda: leader(rig), "one leads")
-    start = time.monotonic()
-    os.kill(pid, number)
-    wait_for(lambda: holder(rig) not in ("", before), "another leads", 90)
-    took = time.monotonic() - start
+    took = end_leader(rig, number)
     # It works: it counts a session that began after it.
     request_id = session(rig, "client")
     wait_for(lambda: any(each["requestId"] == request_id for each in rig.dev.records()), "its record", 90)
