@@ -21,13 +21,11 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def installed(cluster):
-    """By dist/install.yaml, for all files but that of the chart, which is the first. The resource's
-    definition stays when another installation has left it: one that is made again at once may have an API
+    """By dist/install.yaml, for all files but that of the chart, which is the first; it goes with the
+    machine. The resource's definition stays when another installation has left it: one that is made again at once may have an API
     server tell of no change (seen with Kubernetes 1.34 and etcd 3.4)."""
     cluster.install()
-    yield cluster
-    cluster.drain()
-    cluster.uninstall()
+    return cluster
 
 
 @pytest.fixture
